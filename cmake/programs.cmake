@@ -1,0 +1,17 @@
+# The programs: the node and its control program.
+file(GLOB node_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/node/*.c)
+if(node_sources)
+    add_executable(callbackd ${node_sources})
+    target_link_libraries(callbackd PRIVATE node_http node_dialects node_handlers node_obs
+        node_config node_peers)
+    set_target_properties(callbackd PROPERTIES ENABLE_EXPORTS OFF)
+    install(TARGETS callbackd RUNTIME)
+    install(FILES node/include/callbackd/plugin.h TYPE INCLUDE)
+endif()
+
+file(GLOB ctl_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/node/ctl/*.c)
+if(ctl_sources)
+    add_executable(callbackctl ${ctl_sources})
+    target_link_libraries(callbackctl PRIVATE base PkgConfig::CURL PkgConfig::JANSSON)
+    install(TARGETS callbackctl RUNTIME)
+endif()

@@ -1,0 +1,65 @@
+/* A dialect is how one family of clients spells our operations in HTTP.
+ *
+ * It translates, and nothing else: no state, no I/O, no decision about an invocation. So a
+ * dialect is tested with a table of requests and answers. To add one: write
+ * dialect_<name>.c, add one line to the table in dialects.c (docs/dialects.md).
+ */
+#ifndef NODE_DIALECTS_DIALECT_H
+#define NODE_DIALECTS_DIALECT_H
+
+#include "core/ops.h"
+#include "http/http_message.h"
+
+/* What dialects may know of the configuration. Shared by all, fixed after start. */
+struct dialect_config {
+    uint16_t status_pending_code; /* 200 or 202 */
+    uint16_t status_done_code;    /* 303, 302, or 200 */
+    bool status_conditions;       /* SECA's status body */
+    uint32_t wait_max_ms;
+    bool jube_strict_codes;
+    bool jube_enabled;          /* EnablePublicInvokeController */
+    bool jube_callback_enabled; /* EnableCallback */
+    uint32_t jube_callback_timeout_ms;
+    struct bytes node_name;
+    struct guid instance_guid; /* this process */
+    /* The function that answers for a name (dialects that allow suffixes or model GUIDs ask
+     * here), or an empty view. The answer lives as long as the process. */
+    struct bytes (*function_named)(void *owner, struct bytes name);
+    struct bytes (*function_of_model)(void *owner, const struct guid *model);
+    void *owner;
+};
+
+enum dialect_verdict {
+    DIALECT_NOT_MINE, /* ask the next one */
+    DIALECT_OP,       /* `out` is filled, with views into the request */
+    DIALECT_ANSWER,   /* no operation: `answer` is complete (405, 400, a fixed page) */
+};
+
+struct dialect {
+    const char *name; /* the label `dialect` of the metrics */
+    /* Routes one request. For a request whose head only has arrived (`body` NULL), it may
+     * already answer, so that a body nobody wants is not read. */
+    enum dialect_verdict (*parse)(const struct dialect_config *config,
+                                  const struct http_request *in, struct op_request *out,
+                                  struct http_answer *answer);
+    /* Writes the reply to the request that parse() understood. Takes the references of
+     * reply->result (moves them into the answer or drops them). */
+    void (*render)(const struct dialect_config *config, const struct http_request *in,
+                   const struct op_request *op, struct op_reply *reply,
+                   struct http_answer *answer);
+};
+
+/* The table, most specific routes first. */
+extern const struct dialect *const dialects[];
+extern const size_t dialect_count;
+
+/* The first dialect that takes the request; never NULL: the last one answers 404. */
+const struct dialect *dialect_route(const struct dialect_config *config,
+                                    const struct http_request *in, struct op_request *out,
+                                    struct http_answer *answer, enum dialect_verdict *verdict);
+
+/* A problem document (RFC 9457): status, /problems/<slug>, and what to say. */
+void dialect_problem(struct http_answer *answer, uint16_t status, const char *slug,
+                     const char *detail, struct bytes instance);
+
+#endif

@@ -1,0 +1,79 @@
+/* A handler runs functions of one kind: an upstream, a program, a plugin, a builtin.
+ *
+ * It executes and reports, and knows nothing of invocations, time-outs, retries or queues:
+ * the core decides when to start, when to stop, and what an answer means. Nothing here
+ * blocks the loop. All calls and callbacks happen on the loop thread.
+ */
+#ifndef NODE_HANDLERS_HANDLER_H
+#define NODE_HANDLERS_HANDLER_H
+
+#include "base/err.h"
+#include "proto/guid.h"
+#include "proto/request.h"
+#include "proto/result.h"
+
+/* One execution that the core wants. Borrowed during start(); share what must stay. */
+struct execution {
+    uint64_t id; /* of the core; never used twice */
+    struct request *request;
+    struct bytes call_id; /* X-Call-Id: the client's own id, or the GUID's text */
+    struct guid guid;     /* Idempotency-Key */
+    uint32_t attempt;     /* X-Attempt: 1, 2 ... */
+    struct bytes forwarded_for, forwarded_host, forwarded_proto; /* X-Forwarded-* */
+};
+
+/* How an execution ended, when not with an answer of the function. */
+enum execution_end {
+    EXECUTION_ANSWERED,  /* `result` holds the answer */
+    EXECUTION_FAILED,    /* could not be reached or gave no answer: 502 upstream-failed */
+    EXECUTION_TIMED_OUT, /* the handler's own clock (normally the core stops it): 504 */
+    EXECUTION_CRASHED,   /* the function broke: 500 function-crashed */
+    EXECUTION_TOO_LARGE, /* answer over limits.body_bytes */
+    EXECUTION_NO_MEMORY, /* no room for the answer */
+};
+
+struct execution_outcome {
+    enum execution_end end;
+    struct result result; /* EXECUTION_ANSWERED: the receiver takes the references. Others may
+                           * carry a text/plain body of their own (exec's watchdog text) */
+    const char *detail; /* one line for people, static or valid during the call; may be NULL */
+    uint32_t retry_after_s; /* the function's own Retry-After, 0: none */
+};
+
+struct handler_env {
+    struct loop *loop;          /* node/io */
+    struct budget *budget;      /* results are charged here before they are allocated */
+    size_t body_max;            /* limits.body_bytes */
+    size_t header_max;          /* limits.header_bytes */
+    uint32_t concurrency_total; /* sum over the functions: how much can run at once */
+    void *owner;
+    /* Exactly once for each started execution that was not stopped. It may come from inside
+     * start() already (builtins), never from inside stop(). */
+    void (*on_done)(void *owner, uint64_t execution_id, struct execution_outcome *outcome);
+};
+
+/* One configured function of a handler. */
+struct handler_target;
+
+struct handler {
+    const char *scheme; /* "http://", "exec:", "plugin:", "builtin:" */
+    /* Makes a target from its configured text ("exec:/bin/x -a"). ERR_MALFORMED, ERR_IO:
+     * `em` says what is wrong and what is allowed; nothing is left behind. */
+    int (*open)(const struct handler_env *env, struct bytes target, uint32_t concurrency,
+                struct handler_target **out, struct errmsg *em);
+    /* Begins an execution. ERR_NOMEM/ERR_FULL/ERR_IO: not begun, no on_done; the core treats
+     * it as EXECUTION_FAILED. */
+    int (*start)(struct handler_target *target, const struct execution *execution);
+    /* Ends it: process group killed, upstream connection closed. No on_done comes after. An
+     * unknown id is ignored (it may have just finished). */
+    void (*stop)(struct handler_target *target, uint64_t execution_id);
+    /* No execution is left. The target's memory goes away by itself, perhaps later. */
+    void (*close)(struct handler_target *target);
+};
+
+/* The handler whose scheme `target` begins with, or NULL. */
+const struct handler *handler_for(struct bytes target);
+
+extern const struct handler handler_http, handler_exec, handler_plugin, handler_builtin;
+
+#endif

@@ -1,0 +1,73 @@
+/* The HTTP front: listens, reads requests (RFC 9112, strictly), and writes answers.
+ *
+ * It knows nothing of functions and callbacks. One request of a connection is in the owner's
+ * hands at a time; pipelined ones wait their turn, so answers come in order. No llhttp or
+ * libuv type leaves this folder. An exchange is one request and its answer:
+ *
+ *   on_head(x)      the head is here; the owner may answer already (a body nobody wants)
+ *   on_request(x)   the body is here too; the owner answers now or later, once
+ *   http_exchange_answer(x, &answer)
+ *   on_sent(x, complete)   complete: the last byte was handed to the system. The last word:
+ *                          x must be forgotten
+ *   on_gone(x)      instead, when the client left before the answer began: the last word too
+ */
+#ifndef NODE_HTTP_SERVER_H
+#define NODE_HTTP_SERVER_H
+
+#include "base/err.h"
+#include "http/http_message.h"
+#include "io/loop.h"
+
+struct http_server;
+struct http_exchange;
+
+struct http_server_config {
+    struct bytes listen;      /* HOST:PORT; port 0 asks the system. [v6]:PORT too */
+    struct budget *budget;    /* request bodies are charged here; refused with 503 */
+    size_t body_max;          /* bytes; over it 413 */
+    size_t header_max;        /* bytes; over it 431 */
+    size_t connections_max;   /* over it a connection is accepted and closed at once */
+    uint32_t head_timeout_ms; /* from the first byte of a request to the end of its head: 408 */
+    uint32_t body_timeout_ms; /* without any progress of a body: 408 */
+    uint32_t idle_timeout_ms; /* keep-alive without a request: closed */
+    uint32_t write_timeout_ms; /* a reader that takes nothing: closed */
+    void *owner;
+    /* False: the owner has answered already and wants no body. May be NULL. */
+    bool (*on_head)(void *owner, struct http_exchange *x);
+    void (*on_request)(void *owner, struct http_exchange *x);
+    void (*on_sent)(void *owner, struct http_exchange *x, bool complete);
+    void (*on_gone)(void *owner, struct http_exchange *x);
+    /* The server refused by itself (400, 408, 413, 431, 503 ...): fills the problem body.
+     * NULL: an empty body. */
+    void (*on_refused)(void *owner, uint16_t status, struct http_answer *answer);
+};
+
+/* ERR_INUSE (the port), ERR_MALFORMED (the address), ERR_IO: `em` says it. */
+int http_server_open(struct http_server **out, struct loop *loop,
+                     const struct http_server_config *config, struct errmsg *em);
+
+/* "HOST:PORT" as bound. Borrowed from the server. */
+struct bytes http_server_address(const struct http_server *s);
+
+/* Accepts no more connections; the existing ones are served on. */
+void http_server_stop_listening(struct http_server *s);
+
+/* From now on each answer closes its connection, and idle connections are closed. */
+void http_server_drain(struct http_server *s);
+
+/* Closes everything; exchanges get their last word from inside this call or later. */
+void http_server_close(struct http_server **s);
+
+size_t http_server_connection_count(const struct http_server *s);
+
+const struct http_request *http_exchange_request(const struct http_exchange *x);
+
+/* A place for the owner to keep its own pointer or number. */
+void http_exchange_set_data(struct http_exchange *x, uint64_t data);
+uint64_t http_exchange_data(const struct http_exchange *x);
+
+/* Takes everything in `answer` (texts and references; the struct is left empty). Exactly once
+ * for an exchange. on_sent() may come from inside this call. */
+void http_exchange_answer(struct http_exchange *x, struct http_answer *answer);
+
+#endif

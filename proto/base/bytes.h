@@ -1,0 +1,100 @@
+/* A borrowed run of bytes. Never owns, never frees; dies with what it points into.
+ * All questions here are pure and total: an empty run may have a NULL pointer. */
+#ifndef BASE_BYTES_H
+#define BASE_BYTES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+#include <strings.h>
+
+struct bytes {
+    const uint8_t *at;
+    size_t size;
+};
+
+/* For printf: "%.*s", BYTES_ARG(b). */
+#define BYTES_ARG(b) (int)(b).size, (const char *)(b).at
+
+static inline struct bytes bytes_of(const void *at, size_t size)
+{
+    return (struct bytes){.at = (const uint8_t *)at, .size = size};
+}
+
+static inline struct bytes bytes_text(const char *text)
+{
+    return bytes_of(text, text == NULL ? 0 : strlen(text));
+}
+
+static inline bool bytes_equal(struct bytes a, struct bytes b)
+{
+    return a.size == b.size && (a.size == 0 || memcmp(a.at, b.at, a.size) == 0);
+}
+
+/* ASCII case is ignored, as in header names. */
+static inline bool bytes_equal_nocase(struct bytes a, struct bytes b)
+{
+    return a.size == b.size &&
+           (a.size == 0 || strncasecmp((const char *)a.at, (const char *)b.at, a.size) == 0);
+}
+
+static inline bool bytes_is(struct bytes a, const char *text)
+{
+    return bytes_equal(a, bytes_text(text));
+}
+
+static inline bool bytes_is_nocase(struct bytes a, const char *text)
+{
+    return bytes_equal_nocase(a, bytes_text(text));
+}
+
+/* Cuts `text` off the front of *b. False, and no change, when it is not there. */
+static inline bool bytes_cut_front(struct bytes *b, const char *text)
+{
+    size_t n = strlen(text);
+    if (b->size < n || memcmp(b->at, text, n) != 0) {
+        return false;
+    }
+    *b = bytes_of(b->at + n, b->size - n);
+    return true;
+}
+
+static inline bool bytes_cut_front_nocase(struct bytes *b, const char *text)
+{
+    size_t n = strlen(text);
+    if (b->size < n || strncasecmp((const char *)b->at, text, n) != 0) {
+        return false;
+    }
+    *b = bytes_of(b->at + n, b->size - n);
+    return true;
+}
+
+/* What stands before the first `mark`; *b keeps what stands after it. Without a mark the
+ * whole run is returned and *b becomes empty. */
+static inline struct bytes bytes_cut_at(struct bytes *b, char mark)
+{
+    struct bytes all = *b;
+    const uint8_t *hit = all.size == 0 ? NULL : memchr(all.at, mark, all.size);
+    if (hit == NULL) {
+        *b = bytes_of(NULL, 0);
+        return all;
+    }
+    size_t before = (size_t)(hit - all.at);
+    *b = bytes_of(hit + 1, all.size - before - 1);
+    return bytes_of(all.at, before);
+}
+
+/* Without spaces and tabs at both ends (RFC 9110 5.6.3, OWS). */
+static inline struct bytes bytes_trim(struct bytes b)
+{
+    while (b.size > 0 && (b.at[0] == ' ' || b.at[0] == '\t')) {
+        b = bytes_of(b.at + 1, b.size - 1);
+    }
+    while (b.size > 0 && (b.at[b.size - 1] == ' ' || b.at[b.size - 1] == '\t')) {
+        b.size--;
+    }
+    return b;
+}
+
+#endif

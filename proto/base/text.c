@@ -1,0 +1,169 @@
+#include "base/text.h"
+
+#include "base/num.h"
+
+#include <assert.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define TEXT_FIRST_ROOM 256u /* bytes */
+
+void text_fini(struct text *t)
+{
+    free(t->at);
+    *t = (struct text){0};
+}
+
+void text_clear(struct text *t)
+{
+    t->size = 0;
+    t->failed = false;
+}
+
+bool text_failed(const struct text *t)
+{
+    return t->failed;
+}
+
+char *text_reserve(struct text *t, size_t size)
+{
+    if (t->room - t->size >= size) {
+        return t->at + t->size;
+    }
+    size_t room = t->room == 0 ? TEXT_FIRST_ROOM : t->room * 2;
+    while (room - t->size < size) {
+        room *= 2;
+    }
+    char *at = realloc(t->at, room);
+    if (at == NULL) {
+        t->failed = true;
+        return NULL;
+    }
+    t->at = at;
+    t->room = room;
+    return t->at + t->size;
+}
+
+void text_commit(struct text *t, size_t size)
+{
+    assert(t->room - t->size >= size);
+    t->size += size;
+}
+
+void text_add(struct text *t, struct bytes b)
+{
+    char *to = text_reserve(t, b.size);
+    if (to != NULL && b.size > 0) {
+        memcpy(to, b.at, b.size);
+        t->size += b.size;
+    }
+}
+
+void text_add_str(struct text *t, const char *s)
+{
+    text_add(t, bytes_text(s));
+}
+
+void text_add_char(struct text *t, char c)
+{
+    text_add(t, bytes_of(&c, 1));
+}
+
+void text_add_num(struct text *t, uint64_t n)
+{
+    char *to = text_reserve(t, NUM_TEXT_MAX);
+    if (to != NULL) {
+        t->size += num_print(to, n);
+    }
+}
+
+void text_addf(struct text *t, const char *fmt, ...)
+{
+    va_list args, again;
+    va_start(args, fmt);
+    va_copy(again, args);
+    size_t free_room = t->room - t->size;
+    int n = vsnprintf(free_room == 0 ? NULL : t->at + t->size, free_room, fmt, args);
+    va_end(args);
+    assert(n >= 0); /* our own formats only */
+    if ((size_t)n >= free_room) {
+        char *to = text_reserve(t, (size_t)n + 1);
+        if (to == NULL) {
+            va_end(again);
+            return;
+        }
+        vsnprintf(to, (size_t)n + 1, fmt, again);
+    }
+    va_end(again);
+    t->size += (size_t)n;
+}
+
+/* Length of the UTF-8 sequence at the front of `b`, 0 when it is not valid (RFC 3629). */
+static size_t utf8_sequence(struct bytes b)
+{
+    uint8_t lead = b.at[0];
+    size_t need = lead < 0x80   ? 1
+                  : lead < 0xc2 ? 0
+                  : lead < 0xe0 ? 2
+                  : lead < 0xf0 ? 3
+                  : lead < 0xf5 ? 4
+                                : 0;
+    if (need == 0 || need > b.size) {
+        return 0;
+    }
+    for (size_t i = 1; i < need; i++) {
+        if ((b.at[i] & 0xc0) != 0x80) {
+            return 0;
+        }
+    }
+    bool overlong = (lead == 0xe0 && b.at[1] < 0xa0) || (lead == 0xf0 && b.at[1] < 0x90);
+    bool surrogate = lead == 0xed && b.at[1] > 0x9f;
+    bool beyond = lead == 0xf4 && b.at[1] > 0x8f;
+    return overlong || surrogate || beyond ? 0 : need;
+}
+
+static void add_json_char(struct text *t, uint8_t c)
+{
+    switch (c) {
+    case '"':
+        text_add_str(t, "\\\"");
+        break;
+    case '\\':
+        text_add_str(t, "\\\\");
+        break;
+    case '\n':
+        text_add_str(t, "\\n");
+        break;
+    case '\r':
+        text_add_str(t, "\\r");
+        break;
+    case '\t':
+        text_add_str(t, "\\t");
+        break;
+    default:
+        if (c < 0x20) {
+            text_addf(t, "\\u%04x", c);
+        } else {
+            text_add_char(t, (char)c);
+        }
+    }
+}
+
+void text_add_json(struct text *t, struct bytes b)
+{
+    text_add_char(t, '"');
+    while (b.size > 0) {
+        size_t n = utf8_sequence(b);
+        if (n == 0) {
+            text_add_str(t, "\xef\xbf\xbd");
+            n = 1;
+        } else if (n == 1) {
+            add_json_char(t, b.at[0]);
+        } else {
+            text_add(t, bytes_of(b.at, n));
+        }
+        b = bytes_of(b.at + n, b.size - n);
+    }
+    text_add_char(t, '"');
+}
