@@ -11,6 +11,7 @@
 #include "proto/guid.h"
 #include "proto/request.h"
 #include "proto/result.h"
+#include "proto/states.h"
 
 enum op_kind {
     OP_INVOKE,  /* run a function */
@@ -25,14 +26,6 @@ enum invoke_mode {
     INVOKE_SYNC,       /* the function's answer, on this connection */
     INVOKE_ASYNC,      /* accepted at once */
     INVOKE_ASYNC_WAIT, /* the answer if it comes within wait_ms, else accepted */
-};
-
-/* Ids that clients choose live in spaces of their own. */
-enum id_space {
-    ID_GUID,        /* no client id: `guid` counts */
-    ID_CALL,        /* X-Call-Id (OpenFaaS) */
-    ID_INFERENCE,   /* X-Inference-Id (Verda) */
-    ID_IDEMPOTENCY, /* Idempotency-Key; internal to INVOKE */
 };
 
 /* The name of an invocation as a client gave it. */
@@ -68,37 +61,6 @@ struct op_request {
     struct bytes claim_token; /* COLLECT, RELEASE; empty: none */
     struct op_invoke invoke;  /* INVOKE */
 };
-
-#define INVOCATION_STATES(X)                                                                   \
-    X(QUEUED, "queued")                                                                        \
-    X(RUNNING, "running")                                                                      \
-    X(SUCCEEDED, "succeeded")                                                                  \
-    X(FAILED, "failed")                                                                        \
-    X(COLLECTED, "collected")                                                                  \
-    X(EXPIRED, "expired")                                                                      \
-    X(CANCELED, "canceled")
-
-enum invocation_state {
-#define INVOCATION_ENUM(NAME, TEXT) INVOCATION_##NAME,
-    INVOCATION_STATES(INVOCATION_ENUM)
-#undef INVOCATION_ENUM
-        INVOCATION_STATE_COUNT
-};
-
-const char *invocation_state_text(enum invocation_state state);
-
-/* A callback is ready in these two. */
-static inline bool invocation_state_is_ready(enum invocation_state s)
-{
-    return s == INVOCATION_SUCCEEDED || s == INVOCATION_FAILED;
-}
-
-static inline bool invocation_state_is_final(enum invocation_state s)
-{
-    return s >= INVOCATION_COLLECTED;
-}
-
-enum webhook_state { WEBHOOK_NONE, WEBHOOK_PENDING, WEBHOOK_DELIVERED, WEBHOOK_FAILED };
 
 /* What the status of an invocation says. Times are 0 where not known. */
 struct invocation_info {

@@ -1,4 +1,4 @@
-#include "core/ops.h"
+#include "proto/states.h"
 
 #include <assert.h>
 
