@@ -1,0 +1,223 @@
+#!/bin/bash
+# Builds callbackd in every way that matters and tests it. On a fresh Debian 12 or 13 it
+# installs what is missing first (as root, or through sudo).
+#
+#     ./test.sh                everything CI runs, under 15 minutes on two cores
+#     ./test.sh quick          the style test, the sanitized GCC build and its tests
+#     ./test.sh sim N          N seeds of the cluster simulator
+#     ./test.sh fuzz [SECONDS] every fuzz target for so long (default 60)
+#     ./test.sh soak           the long tests: 100,000 invocations, growth of memory
+#     ./test.sh docker         the docker-compose topologies
+#
+# The last line is `N passed, N failed, N skipped` over all suites; the exit code is 1 when
+# anything failed. Logs are in build/test-logs. JOBS sets how many compile at once.
+set -uo pipefail
+cd "$(dirname "$0")" || exit 2
+
+. tests/tools/packages.sh
+
+what=${1:-all}
+jobs=${JOBS:-$(nproc)}
+logs=$PWD/build/test-logs
+passed=0 failed=0 skipped=0
+failures=()
+started=$SECONDS
+
+export ASAN_OPTIONS=${ASAN_OPTIONS:-detect_leaks=1:detect_stack_use_after_return=1}
+export UBSAN_OPTIONS=${UBSAN_OPTIONS:-print_stacktrace=1}
+export PYTHONDONTWRITEBYTECODE=1
+
+red() { printf '\033[31m%s\033[0m' "$1"; }
+green() { printf '\033[32m%s\033[0m' "$1"; }
+if [ ! -t 1 ]; then
+    red() { printf '%s' "$1"; }
+    green() { printf '%s' "$1"; }
+fi
+
+# say WORD NAME SECONDS TEXT: one line a suite.
+say() {
+    local word
+    case $1 in
+    ok) word=$(green "ok     ") ;;
+    skip) word="skipped" ;;
+    *) word=$(red "FAILED ") ;;
+    esac
+    printf '%s %-28s %4ds  %s\n' "$word" "$2" "$3" "$4"
+}
+
+log_of() {
+    echo "$logs/$(echo "$1" | tr -cs 'A-Za-z0-9\n' -).log"
+}
+
+skip() {
+    skipped=$((skipped + 1))
+    say skip "$1" 0 "$2"
+}
+
+fail() {
+    failed=$((failed + 1))
+    failures+=("$1")
+    say failed "$1" "$2" "$3"
+}
+
+# step NAME COMMAND...: must succeed; counts only when it fails.
+step() {
+    local name=$1 log begun=$SECONDS
+    log=$(log_of "$name")
+    shift
+    if "$@" >"$log" 2>&1; then
+        say ok "$name" $((SECONDS - begun)) ""
+        return 0
+    fi
+    tail -n 40 "$log"
+    fail "$name" $((SECONDS - begun)) "see $log"
+    return 1
+}
+
+# check NAME COMMAND...: one test that is a command.
+check() {
+    step "$@" && passed=$((passed + 1))
+}
+
+# suite NAME COMMAND...: many tests; the command writes its JUnit file to $junit.
+suite() {
+    local name=$1 log begun=$SECONDS code p f s one
+    log=$(log_of "$name")
+    junit=${log%.log}.xml
+    shift
+    rm -f "$junit"
+    "$@" >"$log" 2>&1
+    code=$?
+    if ! read -r p f s < <(python3 tests/tools/count_junit.py "$junit" 2>/dev/null); then
+        tail -n 40 "$log"
+        fail "$name" $((SECONDS - begun)) "no result; see $log"
+        return 1
+    fi
+    passed=$((passed + p)) failed=$((failed + f)) skipped=$((skipped + s))
+    if [ "$f" = 0 ] && [ "$code" != 0 ]; then
+        tail -n 40 "$log"
+        fail "$name" $((SECONDS - begun)) "exit code $code; see $log"
+        return 1
+    elif [ "$f" != 0 ]; then
+        while read -r one; do
+            failures+=("$name: $one")
+        done < <(python3 tests/tools/count_junit.py --names "$junit")
+        tail -n 60 "$log"
+        say failed "$name" $((SECONDS - begun)) "$p passed, $f failed, $s skipped; see $log"
+        return 1
+    fi
+    say ok "$name" $((SECONDS - begun)) "$p passed, $s skipped"
+}
+
+configure() {
+    step "$1: configure" cmake --preset "$1"
+}
+
+build() {
+    configure "$1" && step "$1: build" cmake --build --preset "$1" -j "$jobs"
+}
+
+# run_ctest NAME PRESET [FLAG]...
+run_ctest() {
+    local name=$1 preset=$2
+    shift 2
+    suite_ctest() { ctest --preset "$preset" -j "$jobs" --output-junit "$junit" "$@"; }
+    suite "$name" suite_ctest "$@"
+}
+
+# Black-box tests by API.md against the node of one build.
+run_pytest() {
+    local name=$1 preset=$2
+    shift 2
+    if [ ! -x "build/$preset/callbackd" ]; then
+        skip "$name" "there is no build/$preset/callbackd"
+        return
+    fi
+    suite_pytest() {
+        CALLBACKD_BIN=$PWD/build/$preset/callbackd \
+            CALLBACKCTL_BIN=$PWD/build/$preset/callbackctl \
+            timeout --kill-after=30 "${PYTEST_SECONDS:-900}" \
+            python3 -m pytest -p no:cacheprovider --junitxml "$junit" "$@"
+    }
+    suite "$name" suite_pytest "$@"
+}
+
+run_quick() {
+    # The style needs no build: the cheapest answer first.
+    configure dev && run_ctest "style" dev -L style
+    build dev && run_ctest "dev: units" dev -LE style
+    run_pytest "dev: API" dev tests/api
+}
+
+run_sim() {
+    local seeds=$1 program=build/release/callbackd-sim
+    build release || return
+    if [ ! -x "$program" ]; then
+        skip "simulator" "there is no $program"
+        return
+    fi
+    check "simulator: $seeds seeds" "$program" --seeds "$seeds" --jobs "$jobs"
+}
+
+run_fuzz() {
+    local seconds=$1 target name found=
+    build fuzz || return
+    for target in build/fuzz/fuzz_*; do
+        [ -f "$target" ] && [ -x "$target" ] || continue
+        found=yes
+        name=$(basename "$target")
+        mkdir -p "build/fuzz/work/$name" "tests/fuzz/corpus/${name#fuzz_}"
+        check "fuzz: $name" "$target" -max_total_time="$seconds" -timeout=10 \
+            -rss_limit_mb=2048 -print_final_stats=1 -artifact_prefix="build/fuzz/work/$name-" \
+            "build/fuzz/work/$name" "tests/fuzz/corpus/${name#fuzz_}"
+    done
+    [ -n "$found" ] || skip "fuzz" "no fuzz target yet"
+}
+
+run_docker() {
+    if ! command -v docker >/dev/null || ! docker info >/dev/null 2>&1; then
+        skip "docker topologies" "no Docker Engine answers here"
+    elif [ ! -x tests/topologies/run.sh ]; then
+        skip "docker topologies" "there is no tests/topologies/run.sh"
+    else
+        check "docker topologies" tests/topologies/run.sh
+    fi
+}
+
+run_all() {
+    run_quick
+    build clang && run_ctest "clang: units" clang -LE style
+    run_pytest "clang: API" clang tests/api -m "not slow"
+    build release && run_ctest "release: units" release -LE style
+    run_pytest "release: hostile and many" release tests/api -m "many"
+    run_fuzz "${FUZZ_SECONDS:-10}"
+    run_docker
+}
+
+mkdir -p "$logs"
+install_log=$logs/install.log
+case $what in
+all | quick | sim | fuzz | soak | docker) ;;
+*)
+    sed -n '2,/^set /p' "$0" | sed -e '$d' -e 's/^# \{0,1\}//'
+    [ "$what" = --help ] && exit 0
+    exit 2
+    ;;
+esac
+
+install_missing test || exit 1
+case $what in
+all) run_all ;;
+quick) run_quick ;;
+sim) run_sim "${2:?how many seeds?}" ;;
+fuzz) run_fuzz "${2:-60}" ;;
+docker) run_docker ;;
+soak) build release && PYTEST_SECONDS=7200 run_pytest "soak" release tests/soak ;;
+esac
+
+for one in "${failures[@]}"; do
+    printf '%s %s\n' "$(red FAILED)" "$one"
+done
+echo "took $((SECONDS - started)) s; logs in build/test-logs"
+echo "$passed passed, $failed failed, $skipped skipped"
+[ "$failed" = 0 ]
