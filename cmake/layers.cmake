@@ -1,9 +1,16 @@
-# layer(NAME FOLDER [PUBLIC targets...] [PRIVATE targets...])
+# layer(NAME FOLDER [ONLY files...] [EXCEPT files...] [PUBLIC targets...] [PRIVATE targets...])
 # One folder is one target; what it may include is what it links. Every .c of the folder
-# belongs to it, so that adding a file needs no second edit.
+# belongs to it, so that adding a file needs no second edit; a folder that is two targets says
+# which files are the smaller one's (ONLY there, EXCEPT here).
 function(layer name folder)
-    cmake_parse_arguments(L "" "" "PUBLIC;PRIVATE" ${ARGN})
+    cmake_parse_arguments(L "" "" "ONLY;EXCEPT;PUBLIC;PRIVATE" ${ARGN})
     file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/${folder}/*.c)
+    if(L_ONLY)
+        list(TRANSFORM L_ONLY PREPEND ${CMAKE_SOURCE_DIR}/${folder}/ OUTPUT_VARIABLE sources)
+    endif()
+    foreach(file ${L_EXCEPT})
+        list(REMOVE_ITEM sources ${CMAKE_SOURCE_DIR}/${folder}/${file})
+    endforeach()
     if(NOT sources)
         add_library(${name} INTERFACE)
         target_link_libraries(${name} INTERFACE quality ${L_PUBLIC})

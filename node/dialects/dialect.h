@@ -37,11 +37,15 @@ enum dialect_verdict {
 
 struct dialect {
     const char *name; /* the label `dialect` of the metrics */
-    /* Routes one request. For a request whose head only has arrived (`body` NULL), it may
-     * already answer, so that a body nobody wants is not read. */
+    /* Routes one request. For a request whose head only has arrived (`in->head_only`), it may
+     * already answer, so that a body nobody wants is not read; what it says in `out` then is
+     * not to be executed: it is asked again when the body is here.
+     * `scratch` is the caller's memory, cleared here and used for what the request does not
+     * hold in one piece (the headers for the function); views into it in `out` are good until
+     * the caller's next parse, so the operation must be executed before that. */
     enum dialect_verdict (*parse)(const struct dialect_config *config,
-                                  const struct http_request *in, struct op_request *out,
-                                  struct http_answer *answer);
+                                  const struct http_request *in, struct text *scratch,
+                                  struct op_request *out, struct http_answer *answer);
     /* Writes the reply to the request that parse() understood. Takes the references of
      * reply->result (moves them into the answer or drops them). */
     void (*render)(const struct dialect_config *config, const struct http_request *in,
@@ -53,10 +57,15 @@ struct dialect {
 extern const struct dialect *const dialects[];
 extern const size_t dialect_count;
 
-/* The first dialect that takes the request; never NULL: the last one answers 404. */
-const struct dialect *dialect_route(const struct dialect_config *config,
-                                    const struct http_request *in, struct op_request *out,
-                                    struct http_answer *answer, enum dialect_verdict *verdict);
+struct dialect_routing {
+    const struct dialect *dialect; /* never NULL */
+    enum dialect_verdict verdict;  /* never DIALECT_NOT_MINE: the last one answers 404 */
+};
+
+/* The first dialect that takes the request, and what it made of it. */
+struct dialect_routing dialect_route(const struct dialect_config *config,
+                                     const struct http_request *in, struct text *scratch,
+                                     struct op_request *out, struct http_answer *answer);
 
 /* A problem document (RFC 9457): status, /problems/<slug>, and what to say. */
 void dialect_problem(struct http_answer *answer, uint16_t status, const char *slug,

@@ -23,6 +23,7 @@ struct http_request {
     uint64_t content_length; /* as declared; 0 when absent or chunked */
     bool is_head;
     bool is_tls;
+    bool head_only; /* the body is still to come: this is the call of on_head() */
 };
 
 /* The first header of that name, or NULL. */
