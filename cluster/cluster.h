@@ -9,7 +9,8 @@
  * is a cluster of one: there is no other code path.
  *
  * Memory. struct invocation belongs to the cluster; the core may keep a pointer until the
- * effect that ends it (REFUSED, COLLECTED, EXPIRED, CANCELED, DROPPED) has been taken.
+ * effect that ends it (REFUSED, COLLECTED, EXPIRED, CANCELED, DROPPED) has been taken, and may
+ * still ask it questions then, until the next call into the cluster.
  * Requests and results are counted references. Everything is charged to `budget`.
  *
  * Times: `now_ms` is monotonic; every call takes it, and it never goes back.
@@ -221,6 +222,7 @@ struct invocation_view {
     struct bytes function, node, client_id; /* borrowed until the next call */
     enum invocation_state state;
     uint16_t result_status; /* 0: no callback yet */
+    uint32_t bytes;         /* of the callback, headers and body; also after it is freed */
     uint32_t attempt;       /* 0: never started */
     uint64_t created_at_ms, started_at_ms, completed_at_ms, ended_at_ms, expires_at_ms;
     struct cluster_progress progress;

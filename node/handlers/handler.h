@@ -8,37 +8,7 @@
 #define NODE_HANDLERS_HANDLER_H
 
 #include "base/err.h"
-#include "proto/guid.h"
-#include "proto/request.h"
-#include "proto/result.h"
-
-/* One execution that the core wants. Borrowed during start(); share what must stay. */
-struct execution {
-    uint64_t id; /* of the core; never used twice */
-    struct request *request;
-    struct bytes call_id; /* X-Call-Id: the client's own id, or the GUID's text */
-    struct guid guid;     /* Idempotency-Key */
-    uint32_t attempt;     /* X-Attempt: 1, 2 ... */
-    struct bytes forwarded_for, forwarded_host, forwarded_proto; /* X-Forwarded-* */
-};
-
-/* How an execution ended, when not with an answer of the function. */
-enum execution_end {
-    EXECUTION_ANSWERED,  /* `result` holds the answer */
-    EXECUTION_FAILED,    /* could not be reached or gave no answer: 502 upstream-failed */
-    EXECUTION_TIMED_OUT, /* the handler's own clock (normally the core stops it): 504 */
-    EXECUTION_CRASHED,   /* the function broke: 500 function-crashed */
-    EXECUTION_TOO_LARGE, /* answer over limits.body_bytes */
-    EXECUTION_NO_MEMORY, /* no room for the answer */
-};
-
-struct execution_outcome {
-    enum execution_end end;
-    struct result result; /* EXECUTION_ANSWERED: the receiver takes the references. Others may
-                           * carry a text/plain body of their own (exec's watchdog text) */
-    const char *detail; /* one line for people, static or valid during the call; may be NULL */
-    uint32_t retry_after_s; /* the function's own Retry-After, 0: none */
-};
+#include "core/execution.h"
 
 struct handler_env {
     struct loop *loop;          /* node/io */

@@ -1,0 +1,308 @@
+/* From a client's request to an accepted invocation:
+ *
+ *   core_invoke                what cannot run is refused here, before anything is kept
+ *   -> STAGE_REGISTER_KEY      with an Idempotency-Key; known: -> STAGE_REPLAY
+ *   -> STAGE_REGISTER_ID       with an id that the client chose; known: 409
+ *   -> STAGE_ACCEPT            copies are made; confirmed: queued, 202
+ *   -> STAGE_WAIT              only with wait=N: the client collects on the same connection
+ *
+ * A synchronous request goes to the queue straight away and is kept nowhere else. */
+#include "core/core_state.h"
+
+#include "base/hash.h"
+
+#include <assert.h>
+
+#define FINGERPRINT_KEY 0x5ca1ab1e0ddba11u
+
+static void refuse(struct core *c, struct call *call, enum op_outcome outcome,
+                   const struct function *f)
+{
+    struct op_reply reply = {.outcome = outcome};
+    reply.info.retry_after_s = f == NULL ? 1 : function_retry_after_s(f, f->queued);
+    core_reply(c, call, &reply);
+}
+
+static bool is_full(const struct function *f)
+{
+    return f->running + f->queued + f->accepting >= f->spec.concurrency + f->spec.queue;
+}
+
+/* Of what makes two requests the same: method, path, query and body. */
+static uint64_t fingerprint_of(const struct op_invoke *in)
+{
+    uint64_t h = hash_bytes(in->request.method, FINGERPRINT_KEY);
+    h = hash_bytes(in->request.path, h);
+    h = hash_bytes(in->request.query, h);
+    return hash_bytes(buf_view(in->body), h);
+}
+
+static uint32_t keep_ms(const struct function *f)
+{
+    return f->spec.timeout_ms + f->spec.ttl_ms;
+}
+
+/* The scope of an idempotency key is its function. The names share one buffer: first the
+ * function's, then a zero byte, then the key. */
+struct scoped_key {
+    char text[512];
+    size_t size;
+};
+
+static struct bytes scope_key(struct scoped_key *k, const struct op_invoke *in)
+{
+    size_t name_size = in->function.size;
+    size_t key_size = in->idempotency_key.size;
+    assert(name_size + 1 + key_size <= sizeof k->text); /* dialects limit both to 255 */
+    memcpy(k->text, in->function.at, name_size);
+    k->text[name_size] = '\0';
+    memcpy(k->text + name_size + 1, in->idempotency_key.at, key_size);
+    k->size = name_size + 1 + key_size;
+    return bytes_of(k->text, k->size);
+}
+
+static void register_key(struct core *c, struct call *call, const struct function *f)
+{
+    struct scoped_key key;
+    struct cluster_register r = {
+        .ticket = call_ticket(call),
+        .space = ID_IDEMPOTENCY,
+        .key = scope_key(&key, &call->op->invoke),
+        .guid = call->id,
+        .fingerprint = fingerprint_of(&call->op->invoke),
+        .keep_ms = keep_ms(f),
+    };
+    call->fingerprint = r.fingerprint;
+    call->stage = STAGE_REGISTER_KEY;
+    cluster_register(c->cluster, c->now_ms, &r);
+}
+
+static void register_id(struct core *c, struct call *call, const struct function *f)
+{
+    const struct op_invoke *in = &call->op->invoke;
+    struct cluster_register r = {
+        .ticket = call_ticket(call),
+        .space = (uint8_t)in->client_id.space,
+        .key = in->client_id.text,
+        .guid = call->id,
+        .keep_ms = keep_ms(f),
+    };
+    call->stage = STAGE_REGISTER_ID;
+    cluster_register(c->cluster, c->now_ms, &r);
+}
+
+/* What was registered for this call belongs to nobody after all. */
+static void unregister(struct core *c, const struct call *call)
+{
+    const struct op_invoke *in = &call->op->invoke;
+    if (in->idempotency_key.size > 0) {
+        struct scoped_key key;
+        cluster_unregister(c->cluster, c->now_ms, ID_IDEMPOTENCY, scope_key(&key, in),
+                           &call->id);
+    }
+    if (in->client_id.space != ID_GUID && call->stage == STAGE_ACCEPT) {
+        cluster_unregister(c->cluster, c->now_ms, (uint8_t)in->client_id.space,
+                           in->client_id.text, &call->id);
+    }
+}
+
+static struct work *new_work(struct core *c, struct call *call, struct function *f)
+{
+    const struct op_invoke *in = &call->op->invoke;
+    struct request *request;
+    if (request_new(&request, c->config.budget, &in->request, in->body) != 0) {
+        return NULL;
+    }
+    struct work *w = work_new(c->works, f, request, c->now_ms);
+    request_drop(&request);
+    if (w == NULL) {
+        return NULL;
+    }
+    w->guid = call->id;
+    w->call = call;
+    uint32_t deadline_ms = f->spec.deadline_ms;
+    if (in->deadline_ms > 0 && (deadline_ms == 0 || in->deadline_ms < deadline_ms)) {
+        deadline_ms = in->deadline_ms;
+    }
+    if (deadline_ms > 0) {
+        w->deadline_at_ms = c->now_ms + deadline_ms;
+    }
+    call->work = w;
+    return w;
+}
+
+static void accept(struct core *c, struct call *call, struct function *f)
+{
+    const struct op_invoke *in = &call->op->invoke;
+    call->stage = STAGE_ACCEPT;
+    struct work *w = is_full(f) ? NULL : new_work(c, call, f);
+    if (w == NULL) {
+        unregister(c, call);
+        refuse(c, call, is_full(f) ? OUT_QUEUE_FULL : OUT_NO_MEMORY, f);
+        return;
+    }
+    struct cluster_accept a = {
+        .guid = call->id,
+        .function = f->spec.name,
+        .request = w->request,
+        .ttl_ms = in->ttl_ms > 0 ? in->ttl_ms : f->spec.ttl_ms,
+        .run_limit_ms =
+            w->deadline_at_ms == UINT64_MAX ? 0 : (uint32_t)(w->deadline_at_ms - c->now_ms),
+        .on_node_loss = f->spec.on_node_loss,
+        .max_attempts = f->spec.max_attempts,
+        .client_id = in->client_id.space == ID_GUID ? bytes_of(NULL, 0) : in->client_id.text,
+        .client_id_space = (uint8_t)in->client_id.space,
+        .callback_url = in->callback_url,
+        .drop_result = in->drop_result,
+        .work = w,
+    };
+    if (cluster_accept(c->cluster, c->now_ms, &a, &w->inv) != 0) {
+        call->work = NULL;
+        work_free(c->works, w);
+        unregister(c, call);
+        refuse(c, call, OUT_NO_MEMORY, f);
+    }
+}
+
+static void run_synchronously(struct core *c, struct call *call, struct function *f)
+{
+    struct work *w = new_work(c, call, f);
+    if (w == NULL) {
+        refuse(c, call, OUT_NO_MEMORY, f);
+        return;
+    }
+    call->stage = STAGE_SYNC;
+    if (call->op->invoke.client_id.space != ID_GUID) {
+        w->client_id = call->op->invoke.client_id.text;
+    }
+    core_run_admit(c, w);
+}
+
+void core_invoke(struct core *c, struct call *call)
+{
+    const struct op_invoke *in = &call->op->invoke;
+    struct function *f = functions_find(c->functions, in->function);
+    if (f == NULL) {
+        core_reply_plain(c, call, OUT_UNKNOWN_FUNCTION);
+    } else if (c->draining) {
+        refuse(c, call, OUT_DRAINING, f);
+    } else if (is_full(f)) {
+        refuse(c, call, OUT_QUEUE_FULL, f);
+    } else if (in->mode == INVOKE_SYNC) {
+        run_synchronously(c, call, f);
+    } else if (in->idempotency_key.size > 0) {
+        register_key(c, call, f);
+    } else if (in->client_id.space != ID_GUID) {
+        register_id(c, call, f);
+    } else {
+        accept(c, call, f);
+    }
+}
+
+static void key_registered(struct core *c, struct call *call, struct function *f,
+                           const struct cluster_effect *fx)
+{
+    const struct op_invoke *in = &call->op->invoke;
+    if (!fx->found) {
+        if (in->client_id.space != ID_GUID) {
+            register_id(c, call, f);
+        } else {
+            accept(c, call, f);
+        }
+    } else if (fx->fingerprint != call->fingerprint) {
+        core_reply_plain(c, call, OUT_IDEMPOTENCY_MISMATCH);
+    } else {
+        call->stage = STAGE_REPLAY;
+        struct guid first = fx->guid;
+        cluster_status(c->cluster, c->now_ms, call_ticket(call), &first);
+    }
+}
+
+void core_invoke_registered(struct core *c, struct call *call, const struct cluster_effect *fx)
+{
+    struct function *f = functions_find(c->functions, call->op->invoke.function);
+    assert(f != NULL); /* checked before it was registered, and the table is fixed */
+    if (fx->kind == CLUSTER_REGISTER_FAILED) {
+        if (call->stage == STAGE_REGISTER_ID) {
+            unregister(c, call);
+        }
+        refuse(c, call, OUT_NOT_REPLICATED, f);
+    } else if (call->stage == STAGE_REGISTER_KEY) {
+        key_registered(c, call, f, fx);
+    } else if (fx->found) {
+        unregister(c, call);
+        core_reply_plain(c, call, OUT_ID_IN_USE);
+    } else {
+        accept(c, call, f);
+    }
+}
+
+/* The key was known. What it named may be forgotten, or was never accepted because its client
+ * left in the middle: then the key is free for this request. */
+void core_invoke_replay(struct core *c, struct call *call, const struct invocation_view *view)
+{
+    struct function *f = functions_find(c->functions, call->op->invoke.function);
+    if (!view->known) {
+        struct scoped_key key;
+        struct guid stale = view->guid;
+        cluster_unregister(c->cluster, c->now_ms, ID_IDEMPOTENCY,
+                           scope_key(&key, &call->op->invoke), &stale);
+        register_key(c, call, f);
+        return;
+    }
+    struct op_reply reply = {.outcome = OUT_ACCEPTED, .info = core_info(c, call, view)};
+    core_reply(c, call, &reply);
+}
+
+static void reply_accepted(struct core *c, struct call *call, const struct work *w)
+{
+    struct op_reply reply = {.outcome = OUT_ACCEPTED};
+    struct invocation_info *info = &reply.info;
+    info->guid = w->guid;
+    info->client_id = w->client_id;
+    info->function = w->function->spec.name;
+    info->node = c->config.node_name;
+    info->state = INVOCATION_QUEUED;
+    info->created_at_ms = core_wall_ms(c, w->created_at_ms);
+    info->queue_position = w->function->queued + 1;
+    info->retry_after_s = function_retry_after_s(w->function, w->function->queued);
+    core_reply(c, call, &reply);
+}
+
+void core_invoke_accepted(struct core *c, struct invocation *inv)
+{
+    struct work *w = invocation_work(inv);
+    struct call *call = w->call;
+    struct function *f = w->function;
+    w->client_id = invocation_client_id(inv);
+    f->stats.accepted++;
+    w->call = NULL;
+    if (call != NULL) {
+        call->work = NULL;
+    }
+    if (call != NULL && call->op->invoke.mode == INVOKE_ASYNC_WAIT) {
+        uint64_t wait = call->op->invoke.wait_ms;
+        struct cluster_collect collect = {
+            .ticket = call_ticket(call),
+            .guid = w->guid,
+            .wait_ms = (uint32_t)(wait > c->config.wait_max_ms ? c->config.wait_max_ms : wait),
+        };
+        call->stage = STAGE_WAIT;
+        cluster_collect(c->cluster, c->now_ms, &collect);
+    } else if (call != NULL) {
+        reply_accepted(c, call, w);
+    }
+    core_run_admit(c, w);
+}
+
+void core_invoke_refused(struct core *c, struct invocation *inv)
+{
+    struct work *w = invocation_work(inv);
+    struct call *call = w->call;
+    if (call != NULL) {
+        call->work = NULL;
+        unregister(c, call);
+        refuse(c, call, OUT_NOT_REPLICATED, w->function);
+    }
+    work_free(c->works, w);
+}
