@@ -151,9 +151,12 @@ void core_leave(struct core *c, uint64_t now_ms, struct call *call)
     move_clock(c, now_ms);
     struct work *w = call->work;
     if (w != NULL) {
+        if (w->inv == NULL) {
+            core_invoke_unregister(c, call);
+        }
         w->call = NULL;
         call->work = NULL;
-        if (w->inv == NULL) { /* nobody else can get a synchronous answer */
+        if (w->inv == NULL) { /* synchronous, or not accepted yet: nobody else can ask */
             struct function *f = w->function;
             core_run_abandon(c, w);
             core_run_next(c, f);

@@ -92,18 +92,30 @@ static void register_id(struct core *c, struct call *call, const struct function
 }
 
 /* What was registered for this call belongs to nobody after all. */
-static void unregister(struct core *c, const struct call *call)
+void core_invoke_unregister(struct core *c, const struct call *call)
 {
     const struct op_invoke *in = &call->op->invoke;
-    if (in->idempotency_key.size > 0) {
+    bool has_id = call->stage == STAGE_REGISTER_ID || call->stage == STAGE_ACCEPT;
+    bool has_key = has_id || call->stage == STAGE_REGISTER_KEY;
+    if (has_key && in->idempotency_key.size > 0) {
         struct scoped_key key;
         cluster_unregister(c->cluster, c->now_ms, ID_IDEMPOTENCY, scope_key(&key, in),
                            &call->id);
     }
-    if (in->client_id.space != ID_GUID && call->stage == STAGE_ACCEPT) {
+    if (has_id && in->client_id.space != ID_GUID) {
         cluster_unregister(c->cluster, c->now_ms, (uint8_t)in->client_id.space,
                            in->client_id.text, &call->id);
     }
+}
+
+/* Not accepted after all: nothing of it stays. */
+static void give_up(struct core *c, struct call *call, enum op_outcome outcome)
+{
+    const struct function *f = call->work->function;
+    core_invoke_unregister(c, call);
+    work_free(c->works, call->work);
+    call->work = NULL;
+    refuse(c, call, outcome, f);
 }
 
 static struct work *new_work(struct core *c, struct call *call, struct function *f)
@@ -131,16 +143,11 @@ static struct work *new_work(struct core *c, struct call *call, struct function 
     return w;
 }
 
-static void accept(struct core *c, struct call *call, struct function *f)
+static void keep(struct core *c, struct call *call, struct function *f)
 {
     const struct op_invoke *in = &call->op->invoke;
+    struct work *w = call->work;
     call->stage = STAGE_ACCEPT;
-    struct work *w = is_full(f) ? NULL : new_work(c, call, f);
-    if (w == NULL) {
-        unregister(c, call);
-        refuse(c, call, is_full(f) ? OUT_QUEUE_FULL : OUT_NO_MEMORY, f);
-        return;
-    }
     struct cluster_accept a = {
         .guid = call->id,
         .function = f->spec.name,
@@ -157,20 +164,13 @@ static void accept(struct core *c, struct call *call, struct function *f)
         .work = w,
     };
     if (cluster_accept(c->cluster, c->now_ms, &a, &w->inv) != 0) {
-        call->work = NULL;
-        work_free(c->works, w);
-        unregister(c, call);
-        refuse(c, call, OUT_NO_MEMORY, f);
+        give_up(c, call, OUT_NO_MEMORY);
     }
 }
 
-static void run_synchronously(struct core *c, struct call *call, struct function *f)
+static void run_synchronously(struct core *c, struct call *call)
 {
-    struct work *w = new_work(c, call, f);
-    if (w == NULL) {
-        refuse(c, call, OUT_NO_MEMORY, f);
-        return;
-    }
+    struct work *w = call->work;
     call->stage = STAGE_SYNC;
     if (call->op->invoke.client_id.space != ID_GUID) {
         w->client_id = call->op->invoke.client_id.text;
@@ -188,52 +188,47 @@ void core_invoke(struct core *c, struct call *call)
         refuse(c, call, OUT_DRAINING, f);
     } else if (is_full(f)) {
         refuse(c, call, OUT_QUEUE_FULL, f);
+    } else if (new_work(c, call, f) == NULL) {
+        refuse(c, call, OUT_NO_MEMORY, f);
     } else if (in->mode == INVOKE_SYNC) {
-        run_synchronously(c, call, f);
+        run_synchronously(c, call);
     } else if (in->idempotency_key.size > 0) {
         register_key(c, call, f);
     } else if (in->client_id.space != ID_GUID) {
         register_id(c, call, f);
     } else {
-        accept(c, call, f);
+        keep(c, call, f);
     }
 }
 
-static void key_registered(struct core *c, struct call *call, struct function *f,
-                           const struct cluster_effect *fx)
+static void key_registered(struct core *c, struct call *call, const struct cluster_effect *fx)
 {
-    const struct op_invoke *in = &call->op->invoke;
-    if (!fx->found) {
-        if (in->client_id.space != ID_GUID) {
-            register_id(c, call, f);
-        } else {
-            accept(c, call, f);
-        }
+    struct function *f = call->work->function;
+    if (!fx->found && call->op->invoke.client_id.space != ID_GUID) {
+        register_id(c, call, f);
+    } else if (!fx->found) {
+        keep(c, call, f);
     } else if (fx->fingerprint != call->fingerprint) {
-        core_reply_plain(c, call, OUT_IDEMPOTENCY_MISMATCH);
+        call->stage = STAGE_REPLAY; /* the key is another's: nothing to unregister */
+        give_up(c, call, OUT_IDEMPOTENCY_MISMATCH);
     } else {
-        call->stage = STAGE_REPLAY;
         struct guid first = fx->guid;
+        call->stage = STAGE_REPLAY;
         cluster_status(c->cluster, c->now_ms, call_ticket(call), &first);
     }
 }
 
 void core_invoke_registered(struct core *c, struct call *call, const struct cluster_effect *fx)
 {
-    struct function *f = functions_find(c->functions, call->op->invoke.function);
-    assert(f != NULL); /* checked before it was registered, and the table is fixed */
     if (fx->kind == CLUSTER_REGISTER_FAILED) {
-        if (call->stage == STAGE_REGISTER_ID) {
-            unregister(c, call);
-        }
-        refuse(c, call, OUT_NOT_REPLICATED, f);
+        give_up(c, call, OUT_NOT_REPLICATED);
     } else if (call->stage == STAGE_REGISTER_KEY) {
-        key_registered(c, call, f, fx);
+        key_registered(c, call, fx);
     } else if (fx->found) {
-        unregister(c, call);
-        core_reply_plain(c, call, OUT_ID_IN_USE);
+        call->stage = STAGE_REGISTER_KEY; /* the id is another's, the key was ours */
+        give_up(c, call, OUT_ID_IN_USE);
     } else {
-        accept(c, call, f);
+        keep(c, call, call->work->function);
     }
 }
 
@@ -241,16 +236,17 @@ void core_invoke_registered(struct core *c, struct call *call, const struct clus
  * left in the middle: then the key is free for this request. */
 void core_invoke_replay(struct core *c, struct call *call, const struct invocation_view *view)
 {
-    struct function *f = functions_find(c->functions, call->op->invoke.function);
     if (!view->known) {
         struct scoped_key key;
         struct guid stale = view->guid;
         cluster_unregister(c->cluster, c->now_ms, ID_IDEMPOTENCY,
                            scope_key(&key, &call->op->invoke), &stale);
-        register_key(c, call, f);
+        register_key(c, call, call->work->function);
         return;
     }
     struct op_reply reply = {.outcome = OUT_ACCEPTED, .info = core_info(c, call, view)};
+    work_free(c->works, call->work);
+    call->work = NULL;
     core_reply(c, call, &reply);
 }
 
@@ -298,11 +294,9 @@ void core_invoke_accepted(struct core *c, struct invocation *inv)
 void core_invoke_refused(struct core *c, struct invocation *inv)
 {
     struct work *w = invocation_work(inv);
-    struct call *call = w->call;
-    if (call != NULL) {
-        call->work = NULL;
-        unregister(c, call);
-        refuse(c, call, OUT_NOT_REPLICATED, w->function);
+    if (w->call != NULL) {
+        give_up(c, w->call, OUT_NOT_REPLICATED);
+    } else {
+        work_free(c->works, w);
     }
-    work_free(c->works, w);
 }

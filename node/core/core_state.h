@@ -53,6 +53,7 @@ static inline uint64_t call_ticket(const struct call *call)
 
 /* core_invoke.c */
 void core_invoke(struct core *c, struct call *call);
+void core_invoke_unregister(struct core *c, const struct call *call);
 void core_invoke_registered(struct core *c, struct call *call, const struct cluster_effect *fx);
 void core_invoke_accepted(struct core *c, struct invocation *inv);
 void core_invoke_refused(struct core *c, struct invocation *inv);
