@@ -21,6 +21,9 @@ struct core *core_new(const struct core_config *config, uint64_t now_ms)
     c->config = *config;
     c->now_ms = now_ms;
     c->rng.state = config->seed;
+    list_init(&c->webhooks);
+    list_init(&c->webhooks_due);
+    list_init(&c->webhooks_sending);
     c->functions = functions_new(config->functions, config->function_count, rng_next(&c->rng));
     c->works = works_new(total_concurrency(config));
     c->node_name = malloc(config->node_name.size + 1);
@@ -63,6 +66,7 @@ void core_free(struct core **c)
     if (mine->functions != NULL && mine->works != NULL) {
         free_all_work(mine);
     }
+    core_webhook_free_all(mine);
     cluster_free(&mine->cluster);
     works_free(&mine->works);
     functions_free(&mine->functions);
@@ -87,6 +91,14 @@ bool core_has_room(const struct core *c)
     return c->effect_count + EFFECTS_ROOM_FOR_ONE_STEP <= EFFECTS_MAX;
 }
 
+static void leave_when_done(struct core *c)
+{
+    if (c->draining && !c->leaving && works_count(c->works) == 0) {
+        c->leaving = true;
+        cluster_drain(c->cluster, c->now_ms);
+    }
+}
+
 /* The cluster's effects are handled one at a time, only when all of ours have been taken: so
  * what one of them borrows is still alive when the driver looks at what came of it. */
 bool core_next_effect(struct core *c, struct core_effect *out)
@@ -94,7 +106,10 @@ bool core_next_effect(struct core *c, struct core_effect *out)
     while (c->effect_count == 0) {
         struct cluster_effect fx;
         if (!cluster_next_effect(c->cluster, &fx)) {
-            return false;
+            leave_when_done(c);
+            if (!cluster_next_effect(c->cluster, &fx)) {
+                return false;
+            }
         }
         core_handle(c, &fx);
     }
@@ -180,15 +195,9 @@ uint64_t core_deadline_ms(const struct core *c)
 {
     uint64_t works = works_deadline_ms(c->works);
     uint64_t cluster = cluster_deadline_ms(c->cluster);
-    return works < cluster ? works : cluster;
-}
-
-static void leave_when_done(struct core *c)
-{
-    if (c->draining && !c->leaving && works_count(c->works) == 0) {
-        c->leaving = true;
-        cluster_drain(c->cluster, c->now_ms);
-    }
+    uint64_t webhooks = alarms_deadline_ms(&c->webhook_alarms);
+    uint64_t ours = works < webhooks ? works : webhooks;
+    return ours < cluster ? ours : cluster;
 }
 
 void core_tick(struct core *c, uint64_t now_ms)
@@ -198,17 +207,16 @@ void core_tick(struct core *c, uint64_t now_ms)
     while (core_has_room(c) && (w = work_due(c->works, now_ms)) != NULL) {
         core_run_due(c, w);
     }
+    core_webhook_due(c);
     if (cluster_deadline_ms(c->cluster) <= now_ms) {
         cluster_tick(c->cluster, now_ms);
     }
-    leave_when_done(c);
 }
 
 void core_drain(struct core *c, uint64_t now_ms)
 {
     move_clock(c, now_ms);
     c->draining = true;
-    leave_when_done(c);
 }
 
 bool core_is_draining(const struct core *c)

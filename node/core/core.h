@@ -15,6 +15,7 @@
 #include "core/execution.h"
 #include "core/functions.h"
 #include "core/ops.h"
+#include "core/webhook.h"
 
 struct core;
 
@@ -27,6 +28,7 @@ struct core_config {
     uint32_t jube_wait_ms;   /* jube.callback_timeout_ms */
     uint32_t jube_ttl_ms;    /* likewise */
     uint32_t home_tag;       /* 24 bits of our node id, for GUIDs */
+    struct webhook_policy webhook;
     uint64_t seed;
     struct bytes node_name;  /* copied */
     struct budget *budget;   /* limits.store_bytes */
@@ -67,6 +69,10 @@ void core_sent(struct core *c, uint64_t now_ms, struct call *call, bool complete
 void core_done(struct core *c, uint64_t now_ms, uint64_t execution_id,
                struct execution_outcome *outcome);
 
+/* An attempt of EFFECT_WEBHOOK has ended. Unknown ids are ignored. */
+void core_webhook_done(struct core *c, uint64_t now_ms, uint64_t id,
+                       const struct webhook_outcome *outcome);
+
 uint64_t core_deadline_ms(const struct core *c);
 void core_tick(struct core *c, uint64_t now_ms);
 
@@ -80,8 +86,22 @@ enum core_effect_kind {
                      * unless reply.report_sent */
     EFFECT_START,   /* `function`, `execution`: run it. Ends in core_done() */
     EFFECT_STOP,    /* `function`, `execution.id`: end it, no core_done() is awaited */
-    EFFECT_LINK,    /* `link`: an effect of the cluster for its links */
-    EFFECT_DRAINED, /* the process may exit */
+    EFFECT_WEBHOOK, /* `webhook`: one POST of the callback. Ends in core_webhook_done() */
+    EFFECT_WEBHOOK_STOP, /* `webhook.id`: end it, nothing is awaited */
+    EFFECT_LINK,         /* `link`: an effect of the cluster for its links */
+    EFFECT_DRAINED,      /* the process may exit */
+};
+
+/* One attempt to bring a callback to its URL. All borrowed. */
+struct webhook_attempt {
+    uint64_t id;
+    struct bytes url;
+    const struct result *result;
+    struct guid guid;
+    struct bytes client_id, function;
+    uint64_t created_at_ms; /* wall clock, for X-Start-Time */
+    uint64_t duration_ms;
+    uint32_t retry, retry_max; /* X-Retry, X-Retry-Max */
 };
 
 struct core_effect {
@@ -90,6 +110,7 @@ struct core_effect {
     struct op_reply reply;
     struct function *function;
     struct execution execution;
+    struct webhook_attempt webhook;
     enum cluster_effect_kind link_kind;
     struct link_effect *link;
 };

@@ -28,6 +28,9 @@ static void on_ready(struct core *c, const struct cluster_effect *fx)
 {
     struct function *f = functions_find(c->functions, fx->view.function);
     on_stop(c, fx->inv); /* another executor was faster */
+    if (invocation_callback_url(fx->inv).size > 0) {
+        core_webhook_begin(c, fx->inv);
+    }
     if (f != NULL) {
         f->stats.ready++;
         f->stats.ready_bytes += fx->view.bytes;
@@ -38,17 +41,26 @@ static void on_ready(struct core *c, const struct cluster_effect *fx)
 static void on_ended(struct core *c, const struct cluster_effect *fx)
 {
     struct function *f = functions_find(c->functions, fx->view.function);
-    on_stop(c, fx->inv);
+    bool was_ready = fx->view.result_status != 0;
+    if (!was_ready) {
+        on_stop(c, fx->inv);
+    } else if (invocation_work(fx->inv) != NULL) { /* ready ones have no work but a webhook */
+        core_webhook_end(c, invocation_work(fx->inv));
+    }
     if (f == NULL) {
         return;
     }
-    if (fx->view.result_status != 0) {
+    if (was_ready) {
         f->stats.ready--;
         f->stats.ready_bytes -= fx->view.bytes;
     }
     switch (fx->kind) {
     case CLUSTER_COLLECTED:
-        f->stats.collected++;
+        if (fx->view.webhook == WEBHOOK_DELIVERED) {
+            f->stats.delivered++;
+        } else {
+            f->stats.collected++;
+        }
         break;
     case CLUSTER_EXPIRED:
         f->stats.expired++;
@@ -155,6 +167,10 @@ static void on_link(struct core *c, const struct cluster_effect *fx)
 
 static void handle_claim(struct core *c, struct cluster_effect *fx)
 {
+    if (ticket_is_webhook(fx->ticket)) {
+        core_webhook_claimed(c, fx);
+        return;
+    }
     switch (fx->kind) {
     case CLUSTER_COLLECT_SERVE:
         on_serve(c, fx);

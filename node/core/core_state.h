@@ -10,6 +10,7 @@
 /* One call into the core leads to a handful of effects; a tick stops before they are many. */
 #define EFFECTS_MAX               256u
 #define EFFECTS_ROOM_FOR_ONE_STEP 16u
+#define WEBHOOKS_SENDING_MAX      128u
 
 /* Where a call stands. */
 enum call_stage {
@@ -36,6 +37,11 @@ struct core {
     bool draining, leaving;
     uint64_t refused[OUT_COUNT];
     char *node_name;
+    struct alarms webhook_alarms;
+    struct list webhooks; /* all of them */
+    struct list webhooks_due, webhooks_sending;
+    uint32_t webhook_count, webhooks_busy;
+    uint64_t webhook_ids;
     struct core_effect effects[EFFECTS_MAX]; /* a ring */
     uint32_t effect_first, effect_count;
 };
@@ -50,6 +56,27 @@ static inline uint64_t call_ticket(const struct call *call)
 {
     return (uint64_t)(uintptr_t)call;
 }
+
+/* Tickets of webhooks are marked by the lowest bit, which no pointer has. */
+static inline uint64_t webhook_ticket(const struct webhook *w)
+{
+    return (uint64_t)(uintptr_t)w | 1u;
+}
+static inline bool ticket_is_webhook(uint64_t ticket)
+{
+    return (ticket & 1u) != 0;
+}
+static inline struct webhook *webhook_of_ticket(uint64_t ticket)
+{
+    return (struct webhook *)(uintptr_t)(ticket & ~(uint64_t)1);
+}
+
+/* core_webhook.c */
+void core_webhook_begin(struct core *c, struct invocation *inv);
+void core_webhook_free_all(struct core *c);
+void core_webhook_due(struct core *c);
+void core_webhook_claimed(struct core *c, struct cluster_effect *fx);
+void core_webhook_end(struct core *c, struct webhook *w);
 
 /* core_invoke.c */
 void core_invoke(struct core *c, struct call *call);

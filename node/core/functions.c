@@ -1,5 +1,6 @@
 #include "core/functions.h"
 
+#include "base/backoff.h"
 #include "base/hash.h"
 
 #include <assert.h>
@@ -144,15 +145,8 @@ uint32_t function_retry_after_s(const struct function *f, uint32_t queue_positio
 uint32_t retry_wait_ms(const struct retry_policy *p, uint32_t attempt, uint32_t retry_after_s,
                        uint64_t random)
 {
-    uint64_t wait = p->min_wait_ms;
-    for (uint32_t i = 1; i < attempt && wait < p->max_wait_ms; i++) {
-        wait *= 2;
-    }
-    wait = wait > p->max_wait_ms ? p->max_wait_ms : wait;
-    wait = wait / 2 + random % (wait / 2 + 1);
-    uint64_t asked = (uint64_t)retry_after_s * 1000;
-    wait = wait < asked ? asked : wait;
-    return (uint32_t)(wait > p->max_wait_ms ? p->max_wait_ms : wait);
+    return backoff_ms(p->min_wait_ms, p->max_wait_ms, attempt, (uint64_t)retry_after_s * 1000,
+                      random);
 }
 
 bool retry_wants(const struct retry_policy *p, uint32_t attempt, uint16_t status)

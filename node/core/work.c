@@ -16,8 +16,7 @@ struct slot {
 struct works {
     struct slot *slots;
     uint32_t slot_count, free_slot;
-    struct work **heap; /* the timers: a binary heap by due_at_ms */
-    uint32_t heap_size, heap_room;
+    struct alarms alarms;
     uint32_t count;
 };
 
@@ -48,7 +47,7 @@ void works_free(struct works **ws)
         return;
     }
     free(mine->slots);
-    free(mine->heap);
+    alarms_fini(&mine->alarms);
     free(mine);
 }
 
@@ -59,105 +58,28 @@ void works_free_running(struct works *ws)
             work_free(ws, ws->slots[i].work);
         }
     }
-    while (ws->heap_size > 0) { /* what is left rests for a retry, with a timer */
-        work_free(ws, ws->heap[0]);
+    struct work *resting;
+    while ((resting = work_due(ws, UINT64_MAX)) != NULL) {
+        work_free(ws, resting);
     }
 }
 
 /* --- timers ----------------------------------------------------------------------------- */
 
-static void heap_put(struct works *ws, uint32_t at, struct work *w)
-{
-    ws->heap[at] = w;
-    w->heap_at = at + 1;
-}
-
-static void heap_sift_up(struct works *ws, uint32_t at)
-{
-    struct work *w = ws->heap[at];
-    while (at > 0 && ws->heap[(at - 1) / 2]->due_at_ms > w->due_at_ms) {
-        heap_put(ws, at, ws->heap[(at - 1) / 2]);
-        at = (at - 1) / 2;
-    }
-    heap_put(ws, at, w);
-}
-
-static void heap_sift_down(struct works *ws, uint32_t at)
-{
-    struct work *w = ws->heap[at];
-    for (;;) {
-        uint32_t child = 2 * at + 1;
-        if (child >= ws->heap_size) {
-            break;
-        }
-        if (child + 1 < ws->heap_size &&
-            ws->heap[child + 1]->due_at_ms < ws->heap[child]->due_at_ms) {
-            child++;
-        }
-        if (ws->heap[child]->due_at_ms >= w->due_at_ms) {
-            break;
-        }
-        heap_put(ws, at, ws->heap[child]);
-        at = child;
-    }
-    heap_put(ws, at, w);
-}
-
-static void timer_clear(struct works *ws, struct work *w)
-{
-    if (w->heap_at == 0) {
-        return;
-    }
-    uint32_t at = w->heap_at - 1;
-    w->heap_at = 0;
-    struct work *last = ws->heap[--ws->heap_size];
-    if (last == w) {
-        return;
-    }
-    heap_put(ws, at, last);
-    heap_sift_up(ws, at);
-    heap_sift_down(ws, last->heap_at - 1);
-}
-
-/* Every work has room for one timer, made when the work is: setting it cannot fail. */
-static bool heap_reserve(struct works *ws)
-{
-    if (ws->count < ws->heap_room) {
-        return true;
-    }
-    uint32_t room = ws->heap_room == 0 ? 64 : ws->heap_room * 2;
-    struct work **heap = realloc(ws->heap, room * sizeof *heap);
-    if (heap == NULL) {
-        return false;
-    }
-    ws->heap = heap;
-    ws->heap_room = room;
-    return true;
-}
-
 void work_set_timer(struct works *ws, struct work *w, uint64_t at_ms)
 {
-    timer_clear(ws, w);
-    assert(ws->heap_size < ws->heap_room);
-    w->due_at_ms = at_ms;
-    ws->heap[ws->heap_size] = w;
-    ws->heap_size++;
-    heap_sift_up(ws, ws->heap_size - 1);
+    alarm_set(&ws->alarms, &w->alarm, at_ms);
 }
 
 struct work *work_due(struct works *ws, uint64_t now_ms)
 {
-    if (ws->heap_size == 0 || ws->heap[0]->due_at_ms > now_ms) {
-        return NULL;
-    }
-    struct work *w = ws->heap[0];
-    timer_clear(ws, w);
-    return w;
+    struct alarm *due = alarms_due(&ws->alarms, now_ms);
+    return due == NULL ? NULL : alarm_item(due, struct work, alarm);
 }
 
 uint64_t works_deadline_ms(const struct works *ws)
 {
-    return ws->heap_size == 0 ? UINT64_MAX : ws->heap[0]->due_at_ms;
+    return alarms_deadline_ms(&ws->alarms);
 }
 
 /* --- life ------------------------------------------------------------------------------- */
@@ -165,8 +87,8 @@ uint64_t works_deadline_ms(const struct works *ws)
 struct work *work_new(struct works *ws, struct function *f, struct request *request,
                       uint64_t now_ms)
 {
-    if (!heap_reserve(ws)) {
-        return NULL;
+    if (!alarms_reserve(&ws->alarms, ws->count + 1)) {
+        return NULL; /* each work has room for its alarm, so that setting it cannot fail */
     }
     struct work *w = calloc(1, sizeof *w);
     if (w == NULL) {
@@ -199,7 +121,7 @@ void work_free(struct works *ws, struct work *w)
     case WORK_RESTING:
         break;
     }
-    timer_clear(ws, w);
+    alarm_clear(&ws->alarms, &w->alarm);
     request_drop(&w->request);
     assert(ws->count > 0);
     ws->count--;
@@ -263,7 +185,7 @@ void work_stop(struct works *ws, struct work *w)
     ws->free_slot = w->slot;
     w->function->running--;
     w->state = WORK_RESTING;
-    timer_clear(ws, w);
+    alarm_clear(&ws->alarms, &w->alarm);
 }
 
 uint64_t work_execution_id(const struct works *ws, const struct work *w)

@@ -12,6 +12,7 @@
 #ifndef NODE_CORE_WORK_H
 #define NODE_CORE_WORK_H
 
+#include "base/alarms.h"
 #include "core/execution.h"
 #include "core/functions.h"
 
@@ -35,8 +36,7 @@ struct work {
     uint64_t queue_no; /* while WAITING */
     uint64_t created_at_ms, started_at_ms;
     uint64_t deadline_at_ms; /* of the whole invocation; UINT64_MAX: none */
-    uint64_t due_at_ms;      /* while timed */
-    uint32_t heap_at;        /* place in the timers + 1; 0: not timed */
+    struct alarm alarm;
 };
 
 struct works;
