@@ -50,7 +50,8 @@ static void on_wait_due(void *owner, struct http_wait *w)
 
 static int listen_at(struct http_server *s, struct errmsg *em)
 {
-    static const struct tcp_listener_events events = {
+    const struct tcp_listener_events events = {
+        .owner = s,
         .on_connection = on_connection,
         .on_closed = on_listener_closed,
     };
@@ -59,7 +60,7 @@ static int listen_at(struct http_server *s, struct errmsg *em)
     if (rc != 0) {
         return ERR_MALFORMED;
     }
-    rc = tcp_listener_open(&s->listener, s->loop, &at, &events, s, em);
+    rc = tcp_listener_open(&s->listener, s->loop, &at, &events, em);
     if (rc != 0) {
         return rc;
     }

@@ -12,8 +12,7 @@
 /* libuv goes on accepting only after the announced connection was taken. So one that found
  * no memory stays announced, and `again` asks the owner once more. */
 struct tcp_listener {
-    const struct tcp_listener_events *events;
-    void *owner;
+    struct tcp_listener_events events; /* all NULL until it listens */
     struct loop *loop;
     uv_tcp_t tcp;
     uv_timer_t again;
@@ -31,8 +30,8 @@ static void on_handle_closed(uv_handle_t *handle)
     if (l->handles_open > 0) {
         return;
     }
-    if (l->events != NULL && l->events->on_closed != NULL) {
-        l->events->on_closed(l->owner);
+    if (l->events.on_closed != NULL) {
+        l->events.on_closed(l->events.owner);
     }
     free(l);
 }
@@ -54,7 +53,7 @@ static void on_again(uv_timer_t *timer);
 static void announce(struct tcp_listener *l)
 {
     l->announced = true;
-    l->events->on_connection(l->owner);
+    l->events.on_connection(l->events.owner);
     if (l->announced && !l->closing) {
         uv_timer_start(&l->again, on_again, ACCEPT_AGAIN_MS, 0);
     }
@@ -88,7 +87,7 @@ static int listen_error(int uv_error, const union address *at, struct errmsg *em
 }
 
 int tcp_listener_open(struct tcp_listener **out, struct loop *loop, const union address *at,
-                      const struct tcp_listener_events *events, void *owner, struct errmsg *em)
+                      const struct tcp_listener_events *events, struct errmsg *em)
 {
     *out = NULL;
     struct tcp_listener *l = calloc(1, sizeof *l);
@@ -96,7 +95,6 @@ int tcp_listener_open(struct tcp_listener **out, struct loop *loop, const union 
         return err_set(em, ERR_NOMEM, "cannot listen: out of memory");
     }
     l->loop = loop;
-    l->owner = owner;
     int rc = uv_tcp_init(loop_uv(loop), &l->tcp);
     assert(rc == 0); /* opens no socket yet */
     rc = uv_timer_init(loop_uv(loop), &l->again);
@@ -112,7 +110,7 @@ int tcp_listener_open(struct tcp_listener **out, struct loop *loop, const union 
         tcp_listener_close(&l);
         return listen_error(rc, at, em);
     }
-    l->events = events;
+    l->events = *events;
     *out = l;
     return 0;
 }

@@ -12,6 +12,7 @@ struct tcp_listener;
 struct uv_tcp_s;
 
 struct tcp_listener_events {
+    void *owner;
     void (*on_connection)(void *owner);
     void (*on_closed)(void *owner); /* the last event; may be NULL */
 };
@@ -19,7 +20,7 @@ struct tcp_listener_events {
 /* ERR_INUSE: another process has the port. ERR_IO: the address is not ours, or the system
  * refuses. ERR_NOMEM. `em` says it. Port 0 asks the system for one. */
 int tcp_listener_open(struct tcp_listener **out, struct loop *loop, const union address *at,
-                      const struct tcp_listener_events *events, void *owner, struct errmsg *em);
+                      const struct tcp_listener_events *events, struct errmsg *em);
 
 /* As bound. */
 void tcp_listener_address(const struct tcp_listener *l, union address *out);
