@@ -23,7 +23,8 @@ static struct calendar calendar_of(uint64_t at_ms)
     uint32_t day_of_era = shifted % 146097;
     uint32_t year_of_era =
         (day_of_era - day_of_era / 1460 + day_of_era / 36524 - day_of_era / 146096) / 365;
-    uint32_t day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    uint32_t day_of_year =
+        day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
     uint32_t month_from_march = (5 * day_of_year + 2) / 153;
 
     struct calendar c;
