@@ -6,6 +6,7 @@ static const struct {
     const struct handler *handler;
 } table[] = {
     {"builtin:", &handler_builtin},
+    {"exec:", &handler_exec},
 };
 
 const struct handler *handler_for(struct bytes target)

@@ -9,7 +9,8 @@
  *   http_exchange_answer(x, &answer)
  *   on_sent(x, complete)   complete: the last byte was handed to the system. The last word:
  *                          x must be forgotten
- *   on_gone(x)      instead, when the client left before the answer began: the last word too
+ *   on_gone(x)      instead, when there will be no answer of the owner's: the client left,
+ *                   or what followed the head had to be refused. The last word too
  */
 #ifndef NODE_HTTP_SERVER_H
 #define NODE_HTTP_SERVER_H
@@ -37,8 +38,9 @@ struct http_server_config {
     void (*on_request)(void *owner, struct http_exchange *x);
     void (*on_sent)(void *owner, struct http_exchange *x, bool complete);
     void (*on_gone)(void *owner, struct http_exchange *x);
-    /* The server refused by itself (400, 408, 413, 431, 503 ...): fills the problem body.
-     * NULL: an empty body. */
+    /* The server refused by itself (400, 408, 413, 417, 431, 503, 505): fills headers and body
+     * of the problem; Retry-After (of 503) is added by the server. NULL: an empty body. When
+     * on_head() has seen that exchange, on_gone() has come before. */
     void (*on_refused)(void *owner, uint16_t status, struct http_answer *answer);
 };
 
@@ -65,6 +67,11 @@ const struct http_request *http_exchange_request(const struct http_exchange *x);
 /* A place for the owner to keep its own pointer or number. */
 void http_exchange_set_data(struct http_exchange *x, uint64_t data);
 uint64_t http_exchange_data(const struct http_exchange *x);
+
+/* Lends `answer`, which must be zero, the exchange's own empty texts, so that most answers are
+ * written without an allocation. Not needed, and never to be undone: http_exchange_answer()
+ * takes them back. */
+void http_exchange_lend(struct http_exchange *x, struct http_answer *answer);
 
 /* Takes everything in `answer` (texts and references; the struct is left empty). Exactly once
  * for an exchange. on_sent() may come from inside this call. */

@@ -1,6 +1,7 @@
 #include "lib_bench.h"
 
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,6 +27,7 @@ static void on_done(void *owner, uint64_t execution_id, struct execution_outcome
 
 void bench_init(struct bench *b)
 {
+    signal(SIGPIPE, SIG_IGN); /* as the node does */
     *b = (struct bench){.budget = {.limit = BUDGET_LIMIT}};
     b->loop = loop_new();
     assert_non_null(b->loop);

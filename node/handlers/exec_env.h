@@ -1,0 +1,34 @@
+/* What a program that serves one request sees as its environment: a few variables of the
+ * node's own, and the request as OpenFaaS's classic watchdog tells it.
+ *
+ *   PATH HOME LANG LC_* TZ TMPDIR USER   from the node; nothing else of it is shown, for its
+ *                                        own settings may hold secrets
+ *   Http_Method, Http_Path               always; the path below the function's name
+ *   Http_Query                           raw, when there is one
+ *   Http_ContentLength, Http_Content_Length
+ *   Http_Host                            the host that the client asked
+ *   Http_X_Call_Id, Http_Idempotency_Key, Http_X_Attempt, Http_X_Forwarded_For/_Host/_Proto
+ *   Http_<Header>                        '-' becomes '_', canonical case, the first value
+ *
+ * A header can never take the place of one of the names above it: the first of a name stays.
+ */
+#ifndef NODE_HANDLERS_EXEC_ENV_H
+#define NODE_HANDLERS_EXEC_ENV_H
+
+#include "base/text.h"
+#include "handlers/handler.h"
+
+/* Headers beyond so many are not shown. */
+#define EXEC_ENV_HEADERS_MAX 256u
+
+struct exec_env;
+
+/* Takes what it needs of the node's environment. NULL: out of memory. */
+struct exec_env *exec_env_new(void);
+void exec_env_free(struct exec_env **e); /* accepts a pointer to NULL */
+
+/* The environment for one execution, NULL-terminated "NAME=value" strings; valid until the
+ * next call. NULL: out of memory. */
+char **exec_env_render(struct exec_env *e, const struct execution *x);
+
+#endif

@@ -1,0 +1,381 @@
+#include "http/http_parser.h"
+
+#include <assert.h>
+#include <llhttp.h>
+#include <stdlib.h>
+
+#define HEAD_ROOM_KEPT     4096u /* bytes of a head's memory kept for the next request */
+#define CHUNK_OVERHEAD_MAX 16u   /* bytes of chunk framing we bear with for a byte of body */
+
+/* Where a header's name lies in the head. Its value is what stands between the colon and the
+ * end of the line. Offsets, because the head's memory moves while it grows. */
+struct mark {
+    uint32_t name_at, name_size;
+};
+
+enum phase { PHASE_HEAD, PHASE_DECIDE, PHASE_SIZE, PHASE_CHUNKS, PHASE_OVER };
+
+struct http_parser {
+    llhttp_t llhttp;
+    enum phase phase;
+    uint16_t status; /* to refuse with */
+    size_t header_max;
+    struct text head;   /* the bytes of the head, as they came */
+    struct bytes piece; /* what llhttp works on now */
+    size_t piece_at;    /* where `piece` begins in the head */
+    struct mark target; /* where the target lies */
+    uint32_t head_at;   /* where the request line begins: empty lines may precede it */
+    uint32_t head_size; /* without what follows it */
+    uint32_t mark_count;
+    struct mark marks[HTTP_HEADERS_MAX];
+    struct http_header headers[HTTP_HEADERS_MAX];
+
+    http_body_sink sink;
+    void *owner;
+    uint64_t body_left;    /* PHASE_SIZE */
+    uint64_t body_size;    /* PHASE_CHUNKS: so far */
+    uint64_t framing_size; /* PHASE_CHUNKS: sizes, line ends, extensions, trailers */
+    const uint8_t *framed; /* PHASE_CHUNKS: framing is checked up to here */
+    uint8_t last;          /* the framing byte before that */
+    bool after_data;       /* the next framing byte ends a chunk */
+};
+
+static enum http_parsed refuse(struct http_parser *p, uint16_t status)
+{
+    p->phase = PHASE_OVER;
+    p->status = status;
+    return HTTP_PARSED_BAD;
+}
+
+/* Adds a piece of a name or target that may come in several. */
+static void mark_extend(struct mark *m, uint32_t at, uint32_t size)
+{
+    if (m->name_size == 0) {
+        m->name_at = at;
+    }
+    m->name_size += size;
+}
+
+static uint32_t offset_of(const struct http_parser *p, const char *at)
+{
+    return (uint32_t)(p->piece_at + (size_t)((const uint8_t *)at - p->piece.at));
+}
+
+static int on_url(llhttp_t *llhttp, const char *at, size_t size)
+{
+    struct http_parser *p = llhttp->data;
+    mark_extend(&p->target, offset_of(p, at), (uint32_t)size);
+    return 0;
+}
+
+static int on_header_field(llhttp_t *llhttp, const char *at, size_t size)
+{
+    struct http_parser *p = llhttp->data;
+    if (p->phase != PHASE_HEAD) {
+        return 0; /* a trailer: nobody asked for it (RFC 9110 6.5.1) */
+    }
+    uint32_t begin = offset_of(p, at);
+    struct mark *last = p->mark_count == 0 ? NULL : &p->marks[p->mark_count - 1];
+    if (last != NULL && last->name_at + last->name_size == begin) {
+        mark_extend(last, begin, (uint32_t)size); /* the name came in two pieces */
+        return 0;
+    }
+    if (p->mark_count == HTTP_HEADERS_MAX) {
+        p->status = 431;
+        return HPE_USER;
+    }
+    p->marks[p->mark_count] = (struct mark){.name_at = begin, .name_size = (uint32_t)size};
+    p->mark_count++;
+    return 0;
+}
+
+static int on_headers_complete(llhttp_t *llhttp)
+{
+    llhttp->upgrade = 0; /* no other protocol is spoken here; RFC 9110 7.8 lets us ignore it */
+    return HPE_PAUSED;
+}
+
+/* Sizes, extensions, trailers: every CR is followed by LF, every LF preceded by CR, and the
+ * data of a chunk by CRLF. llhttp is built loosely in Debian 12 and lets some of it pass. */
+static bool framing_is_right(struct http_parser *p, const uint8_t *end)
+{
+    for (; p->framed < end; p->framed++) {
+        uint8_t c = *p->framed;
+        bool right = (c == '\n') == (p->last == '\r') && (!p->after_data || c == '\r');
+        if (!right) {
+            return false;
+        }
+        p->after_data = false;
+        p->last = c;
+        p->framing_size++;
+    }
+    return true;
+}
+
+static int on_body(llhttp_t *llhttp, const char *at, size_t size)
+{
+    struct http_parser *p = llhttp->data;
+    if (!framing_is_right(p, (const uint8_t *)at)) {
+        p->status = 400;
+        return HPE_USER;
+    }
+    p->framed += size;
+    p->after_data = true;
+    p->body_size += size;
+    p->status = p->sink(p->owner, bytes_of(at, size));
+    return p->status == 0 ? 0 : HPE_USER;
+}
+
+static int on_message_complete(llhttp_t *llhttp)
+{
+    (void)llhttp;
+    return HPE_PAUSED;
+}
+
+static const llhttp_settings_t settings = {
+    .on_url = on_url,
+    .on_header_field = on_header_field,
+    .on_headers_complete = on_headers_complete,
+    .on_body = on_body,
+    .on_message_complete = on_message_complete,
+};
+
+struct http_parser *http_parser_new(void)
+{
+    return calloc(1, sizeof(struct http_parser));
+}
+
+void http_parser_free(struct http_parser **p)
+{
+    struct http_parser *mine = *p;
+    *p = NULL;
+    if (mine != NULL) {
+        text_fini(&mine->head);
+        free(mine);
+    }
+}
+
+void http_parser_begin(struct http_parser *p, size_t header_max)
+{
+    assert(header_max <= UINT32_MAX);
+    llhttp_init(&p->llhttp, HTTP_REQUEST, &settings);
+    p->llhttp.data = p;
+    p->phase = PHASE_HEAD;
+    p->status = 0;
+    p->header_max = header_max;
+    text_clear(&p->head);
+    p->target = (struct mark){0};
+    p->mark_count = 0;
+}
+
+void http_parser_slim(struct http_parser *p)
+{
+    if (p->head.room > HEAD_ROOM_KEPT) {
+        text_fini(&p->head);
+    }
+}
+
+/* METHOD SP TARGET SP HTTP/1.x CRLF, with nothing before, between or after. Returns where
+ * the first header line begins, 0 when it is not so. */
+static size_t check_request_line(struct http_parser *p)
+{
+    const char *head = p->head.at;
+    uint32_t at = 0;
+    while (p->head_size - at > 2 && memcmp(head + at, "\r\n", 2) == 0) {
+        at += 2; /* RFC 9112 2.2: empty lines before the request line are ignored */
+    }
+    p->head_at = at;
+    const char *method = llhttp_method_name((llhttp_method_t)p->llhttp.method);
+    size_t method_size = strlen(method);
+    size_t target_end = (size_t)p->target.name_at + p->target.name_size;
+    char end[] = " HTTP/1.1\r\n";
+    end[8] = (char)('0' + p->llhttp.http_minor);
+    if (p->target.name_at != at + method_size + 1 || head[at + method_size] != ' ' ||
+        memcmp(head + at, method, method_size) != 0 ||
+        p->head_size - target_end < sizeof end - 1 ||
+        memcmp(head + target_end, end, sizeof end - 1) != 0) {
+        return 0;
+    }
+    for (size_t i = p->target.name_at; i < target_end; i++) {
+        if ((uint8_t)head[i] <= ' ' || (uint8_t)head[i] >= 0x7f) {
+            return 0;
+        }
+    }
+    return target_end + sizeof end - 1;
+}
+
+/* NAME ":" OWS VALUE OWS CRLF, from `begin` up to `end`. */
+static bool read_header(struct http_parser *p, uint32_t i, size_t begin, size_t end)
+{
+    const struct mark *m = &p->marks[i];
+    const char *head = p->head.at;
+    size_t colon = (size_t)m->name_at + m->name_size;
+    if (m->name_at != begin || end < colon + 3 || head[colon] != ':' ||
+        memcmp(head + end - 2, "\r\n", 2) != 0) {
+        return false;
+    }
+    struct bytes name = bytes_of(head + begin, m->name_size);
+    struct bytes value = bytes_of(head + colon + 1, end - 2 - colon - 1);
+    if (name.size == 0 || memchr(name.at, ' ', name.size) != NULL ||
+        memchr(value.at, '\n', value.size) != NULL ||
+        memchr(value.at, '\r', value.size) != NULL) {
+        return false; /* a line end inside a value: a folded line (RFC 9112 5.2) */
+    }
+    p->headers[i] = (struct http_header){.name = name, .value = bytes_trim(value)};
+    return true;
+}
+
+static enum http_parsed finish_head(struct http_parser *p)
+{
+    if (p->llhttp.http_major != 1 || p->llhttp.http_minor > 1) {
+        return refuse(p, 505);
+    }
+    size_t begin = check_request_line(p);
+    if (begin == 0) {
+        return refuse(p, 400);
+    }
+    for (uint32_t i = 0; i < p->mark_count; i++) {
+        size_t end = i + 1 < p->mark_count ? p->marks[i + 1].name_at : p->head_size - 2;
+        if (!read_header(p, i, begin, end)) {
+            return refuse(p, 400);
+        }
+        begin = end;
+    }
+    if (p->head_size - begin != 2 || memcmp(p->head.at + begin, "\r\n", 2) != 0) {
+        return refuse(p, 400);
+    }
+    p->phase = PHASE_DECIDE;
+    return HTTP_PARSED_HEAD;
+}
+
+static uint16_t status_of(const struct http_parser *p, llhttp_errno_t error)
+{
+    if (p->status != 0) {
+        return p->status;
+    }
+    return error == HPE_INVALID_VERSION ? 505 : 400;
+}
+
+static enum http_parsed run_head(struct http_parser *p, struct bytes *in)
+{
+    size_t room = p->header_max - p->head.size;
+    p->piece = bytes_of(in->at, in->size < room ? in->size : room);
+    p->piece_at = p->head.size;
+    llhttp_errno_t rc = llhttp_execute(&p->llhttp, (const char *)p->piece.at, p->piece.size);
+    if (rc != HPE_OK && rc != HPE_PAUSED) {
+        return refuse(p, status_of(p, rc));
+    }
+    size_t taken = p->piece.size;
+    if (rc == HPE_PAUSED) {
+        taken = (size_t)((const uint8_t *)llhttp_get_error_pos(&p->llhttp) - p->piece.at);
+    }
+    text_add(&p->head, bytes_of(p->piece.at, taken));
+    *in = bytes_of(in->at + taken, in->size - taken);
+    if (text_failed(&p->head)) {
+        return refuse(p, 503);
+    }
+    p->head_size = (uint32_t)p->head.size;
+    if (rc == HPE_PAUSED) {
+        return finish_head(p);
+    }
+    return p->head.size == p->header_max ? refuse(p, 431) : HTTP_PARSED_ALL;
+}
+
+static enum http_parsed run_size(struct http_parser *p, struct bytes *in)
+{
+    size_t taken = in->size < p->body_left ? in->size : (size_t)p->body_left;
+    struct bytes piece = bytes_of(in->at, taken);
+    *in = bytes_of(in->at + taken, in->size - taken);
+    p->body_left -= taken;
+    uint16_t status = taken == 0 ? 0 : p->sink(p->owner, piece);
+    if (status != 0) {
+        return refuse(p, status);
+    }
+    if (p->body_left > 0) {
+        return HTTP_PARSED_ALL;
+    }
+    p->phase = PHASE_OVER;
+    return HTTP_PARSED_END;
+}
+
+static enum http_parsed run_chunks(struct http_parser *p, struct bytes *in)
+{
+    p->framed = in->at;
+    llhttp_errno_t rc = llhttp_execute(&p->llhttp, (const char *)in->at, in->size);
+    if (rc != HPE_OK && rc != HPE_PAUSED) {
+        return refuse(p, status_of(p, rc));
+    }
+    const uint8_t *end = in->at + in->size;
+    if (rc == HPE_PAUSED) {
+        end = (const uint8_t *)llhttp_get_error_pos(&p->llhttp);
+    }
+    if (!framing_is_right(p, end)) {
+        return refuse(p, 400);
+    }
+    *in = bytes_of(end, in->size - (size_t)(end - in->at));
+    if (rc == HPE_PAUSED) {
+        p->phase = PHASE_OVER;
+        return HTTP_PARSED_END;
+    }
+    /* RFC 9112 7.1.1: the size of extensions must be bounded; so is that of trailers. */
+    bool is_waste = p->framing_size > p->header_max + CHUNK_OVERHEAD_MAX * p->body_size;
+    return is_waste ? refuse(p, 431) : HTTP_PARSED_ALL;
+}
+
+enum http_parsed http_parser_run(struct http_parser *p, struct bytes *in)
+{
+    switch (p->phase) {
+    case PHASE_HEAD:
+        return run_head(p, in);
+    case PHASE_SIZE:
+        return run_size(p, in);
+    case PHASE_CHUNKS:
+        return run_chunks(p, in);
+    case PHASE_DECIDE: /* the head is unanswered */
+    case PHASE_OVER:
+        break;
+    }
+    assert(p->phase == PHASE_OVER && p->status != 0);
+    return HTTP_PARSED_BAD;
+}
+
+uint16_t http_parser_status(const struct http_parser *p)
+{
+    return p->status;
+}
+
+void http_parser_head(const struct http_parser *p, struct http_request *request)
+{
+    request->method = bytes_text(llhttp_method_name((llhttp_method_t)p->llhttp.method));
+    request->target = bytes_of(p->head.at + p->target.name_at, p->target.name_size);
+    request->headers = p->headers;
+    request->header_count = p->mark_count;
+}
+
+unsigned http_parser_minor(const struct http_parser *p)
+{
+    return p->llhttp.http_minor;
+}
+
+void http_parser_expect_size(struct http_parser *p, uint64_t size, http_body_sink sink,
+                             void *owner)
+{
+    assert(p->phase == PHASE_DECIDE);
+    p->phase = PHASE_SIZE;
+    p->body_left = size;
+    p->sink = sink;
+    p->owner = owner;
+}
+
+void http_parser_expect_chunks(struct http_parser *p, http_body_sink sink, void *owner)
+{
+    assert(p->phase == PHASE_DECIDE);
+    p->phase = PHASE_CHUNKS;
+    p->sink = sink;
+    p->owner = owner;
+    p->body_size = 0;
+    p->framing_size = 0;
+    p->last = 0;
+    p->after_data = false;
+    llhttp_resume(&p->llhttp);
+}

@@ -1,0 +1,86 @@
+#include "http/http_waits.h"
+
+#include "io/timer.h"
+
+#include <assert.h>
+
+static void arm(struct http_waits *ws, uint64_t at_ms)
+{
+    uint64_t now_ms = loop_now_ms(ws->loop);
+    ws->armed_at_ms = at_ms;
+    timer_start(ws->timer, at_ms > now_ms ? at_ms - now_ms : 0);
+}
+
+static struct http_wait *first_of(const struct http_waits *ws, size_t kind)
+{
+    const struct list *list = &ws->lists[kind];
+    return list_is_empty(list) ? NULL : list_item(list->next, struct http_wait, link);
+}
+
+static void on_timer(void *owner)
+{
+    struct http_waits *ws = owner;
+    uint64_t now_ms = loop_now_ms(ws->loop);
+    uint64_t next_ms = UINT64_MAX;
+    ws->armed_at_ms = UINT64_MAX;
+    for (size_t kind = 0; kind < HTTP_WAIT_COUNT; kind++) {
+        struct http_wait *w = first_of(ws, kind);
+        while (w != NULL && w->due_at_ms <= now_ms) {
+            http_wait_end(w);
+            ws->on_due(ws->owner, w);
+            w = first_of(ws, kind);
+        }
+    }
+    for (size_t kind = 0; kind < HTTP_WAIT_COUNT; kind++) {
+        const struct http_wait *w = first_of(ws, kind);
+        next_ms = w != NULL && w->due_at_ms < next_ms ? w->due_at_ms : next_ms;
+    }
+    if (next_ms != UINT64_MAX) {
+        arm(ws, next_ms);
+    }
+}
+
+bool http_waits_init(struct http_waits *ws, struct loop *loop,
+                     void (*on_due)(void *owner, struct http_wait *w), void *owner)
+{
+    *ws = (struct http_waits){
+        .loop = loop, .armed_at_ms = UINT64_MAX, .on_due = on_due, .owner = owner};
+    for (size_t kind = 0; kind < HTTP_WAIT_COUNT; kind++) {
+        list_init(&ws->lists[kind]);
+    }
+    ws->timer = timer_new(loop, on_timer, ws);
+    return ws->timer != NULL;
+}
+
+void http_waits_fini(struct http_waits *ws)
+{
+    for (size_t kind = 0; kind < HTTP_WAIT_COUNT; kind++) {
+        assert(list_is_empty(&ws->lists[kind]));
+    }
+    timer_close(&ws->timer);
+}
+
+void http_wait_init(struct http_wait *w)
+{
+    *w = (struct http_wait){0};
+    list_init(&w->link);
+}
+
+void http_wait_begin(struct http_waits *ws, struct http_wait *w, enum http_wait_kind kind)
+{
+    list_remove(&w->link);
+    if (ws->spans_ms[kind] == 0) {
+        return;
+    }
+    w->kind = (uint8_t)kind;
+    w->due_at_ms = loop_now_ms(ws->loop) + ws->spans_ms[kind];
+    list_push_back(&ws->lists[kind], &w->link);
+    if (w->due_at_ms < ws->armed_at_ms) {
+        arm(ws, w->due_at_ms);
+    }
+}
+
+void http_wait_end(struct http_wait *w)
+{
+    list_remove(&w->link);
+}
