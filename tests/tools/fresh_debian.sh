@@ -15,7 +15,7 @@ cd "$(dirname "$0")/../.."
 tree=$PWD
 cache=${CACHE:-/var/tmp/callbackd-debian}
 mirror=${MIRROR:-$(cat /etc/apt/sources.list /etc/apt/sources.list.d/* 2>/dev/null |
-    grep -v '^#' | grep -oE 'https?://[^ ]+/debian/?( |$)' | head -n 1 | tr -d ' ')}
+    grep -v '^#' | grep -oE 'https?://[^ ]+/debian/?( |$)' | head -n 1 | tr -d ' ' || true)}
 mirror=${mirror:-http://deb.debian.org/debian}
 
 if [ "$(id -u)" != 0 ]; then

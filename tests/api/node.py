@@ -1,0 +1,174 @@
+"""A real callbackd process under test: start it, talk to it, end it, and insist that it ended
+well: exit code 0, no sanitizer report, every log line a JSON object."""
+import json
+import os
+import re
+import signal
+import subprocess
+import threading
+import time
+
+from http_client import Raw, call
+
+TREE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+BINARY = os.environ.get('CALLBACKD_BIN') or os.path.join(TREE, 'build/dev/callbackd')
+CONTROL = os.environ.get('CALLBACKCTL_BIN') or os.path.join(os.path.dirname(BINARY),
+                                                            'callbackctl')
+SANITIZED = re.compile(r'AddressSanitizer|LeakSanitizer|ThreadSanitizer|runtime error:'
+                       r'|Assertion .* failed')
+START_SECONDS = 20
+
+
+def clean_environment(extra=None):
+    """The environment of the tests without what would configure a node."""
+    jube = ('EnableCallback', 'CallbackTimeout', 'ModelInvokeAsynchronousThreads',
+            'MaximumModelInvokeAsyncQueue', 'EnablePublicInvokeController')
+    kept = {k: v for k, v in os.environ.items()
+            if not k.startswith('CALLBACKD_') and k not in jube}
+    kept.setdefault('ASAN_OPTIONS', 'detect_leaks=1')
+    kept.setdefault('UBSAN_OPTIONS', 'print_stacktrace=1')
+    kept.update(extra or {})
+    return kept
+
+
+def run_callbackd(*arguments, env=None, timeout=20, cwd=None):
+    """Runs to the end: for --help, --check and starts that must fail."""
+    done = subprocess.run([BINARY, *arguments], capture_output=True, text=True,
+                          env=clean_environment(env), timeout=timeout, cwd=cwd,
+                          stdin=subprocess.DEVNULL)
+    assert not SANITIZED.search(done.stderr), done.stderr
+    return done
+
+
+class Node:
+    """One running node. `functions`: {name: target}; `settings`: {key: value} for --set."""
+
+    def __init__(self, functions=None, settings=None, arguments=(), env=None):
+        command = [BINARY, '--listen', '127.0.0.1:0', '--admin', '127.0.0.1:0']
+        merged = {'shutdown.delay_ms': 0, **(settings or {})}
+        for name, target in (functions or {}).items():
+            command += ['--function', f'{name}={target}']
+        for key, value in merged.items():
+            command += ['--set', f'{key}={value}']
+        self.command = command + list(arguments)
+        self.lines, self.records, self.strays = [], [], []
+        self.ready = threading.Event()
+        self.process = subprocess.Popen(self.command, env=clean_environment(env),
+                                        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                                        stderr=subprocess.PIPE, text=True,
+                                        errors='replace')
+        self.reader = threading.Thread(target=self.read_log, daemon=True)
+        self.reader.start()
+        self.ended = False
+        if not self.ready.wait(START_SECONDS) or self.process.poll() is not None:
+            self.process.kill()
+            raise AssertionError(f'no ready line from {self.command}:\n{self.log()}')
+        first = self.events('ready')[0]
+        self.api = self.address(first['listen'])
+        self.admin = self.address(first['admin'])
+        self.cluster = self.address(first['cluster']) if first.get('cluster') else None
+
+    @staticmethod
+    def address(text):
+        host, _, port = text.rpartition(':')
+        return host.strip('[]'), int(port)
+
+    def read_log(self):
+        for line in self.process.stderr:
+            self.lines.append(line)
+            try:
+                record = json.loads(line)
+            except ValueError:
+                self.strays.append(line)
+                continue
+            self.records.append(record)
+            if isinstance(record, dict) and record.get('event') == 'ready':
+                self.ready.set()
+        self.ready.set()
+
+    def log(self):
+        return ''.join(self.lines)
+
+    def events(self, name):
+        return [r for r in self.records if isinstance(r, dict) and r.get('event') == name]
+
+    def call(self, method, target, body=None, headers=(), timeout=20):
+        return call(self.api, method, target, body, headers, timeout)
+
+    def admin_call(self, method, target, body=None, headers=(), timeout=15):
+        return call(self.admin, method, target, body, headers, timeout)
+
+    def raw(self, **options):
+        return Raw(self.api, **options)
+
+    # What the tests do again and again.
+
+    def post(self, function, body=b'', headers=(), path=''):
+        """An accepted asynchronous invocation; its id."""
+        pairs = list(headers.items() if isinstance(headers, dict) else headers)
+        answer = self.call('POST', f'/v1/functions/{function}{path}', body,
+                           [('Prefer', 'respond-async'), *pairs])
+        assert answer.status == 202, answer
+        return answer.json()['id']
+
+    def collect(self, guid, wait=None, headers=(), timeout=90):
+        query = '' if wait is None else f'?wait={wait}'
+        return self.call('GET', f'/v1/callbacks/{guid}{query}', None, headers, timeout)
+
+    def status(self, guid):
+        """The JSON of the status, whatever the code."""
+        return self.call('GET', f'/v1/invocations/{guid}?redirect=false')
+
+    def wait_state(self, guid, *states, seconds=15):
+        until = time.monotonic() + seconds
+        while True:
+            answer = self.status(guid)
+            found = answer.json().get('status') if answer.status == 200 else None
+            if answer.status == 202:
+                found = answer.json().get('status')
+            if found in states:
+                return answer.json()
+            assert time.monotonic() < until, f'{guid} is {answer}, not {states}'
+            time.sleep(0.01)
+
+    def ready_callback(self, function='echo', body=b'x', headers=(), path=''):
+        """An invocation whose callback is ready."""
+        guid = self.post(function, body, headers, path)
+        self.wait_state(guid, 'succeeded', 'failed')
+        return guid
+
+    def metrics(self):
+        """{name{labels}: value} of /metrics."""
+        found = {}
+        for line in self.admin_call('GET', '/metrics').body.decode().splitlines():
+            if line and not line.startswith('#'):
+                key, value = line.rsplit(' ', 1)
+                found[key] = float(value)
+        return found
+
+    def resident_bytes(self):
+        with open(f'/proc/{self.process.pid}/statm', encoding='ascii') as stream:
+            return int(stream.read().split()[1]) * os.sysconf('SC_PAGE_SIZE')
+
+    def stop(self, signum=signal.SIGTERM, seconds=30):
+        """Ends the node and requires that it ends well."""
+        if self.ended:
+            return
+        self.ended = True
+        if self.process.poll() is None:
+            self.process.send_signal(signum)
+        try:
+            self.process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+            raise AssertionError(f'did not end in {seconds} s:\n{self.log()[-4000:]}') from None
+        self.reader.join(5)
+        assert not SANITIZED.search(self.log()), self.log()[-8000:]
+        assert self.process.returncode == 0, (self.process.returncode, self.log()[-4000:])
+        assert self.strays == [], f'log lines that are no JSON: {self.strays[:5]}'
+
+    def kill(self):
+        self.ended = True
+        self.process.kill()
+        self.process.wait()
