@@ -125,6 +125,17 @@ run_ctest() {
     suite "$name" suite_ctest "$@"
 }
 
+# The Python that Debian's pytest belongs to; another may come first in the path.
+find_python() {
+    local one
+    for one in python3 /usr/bin/python3; do
+        if "$one" -c 'import pytest' 2>/dev/null; then
+            python=$one
+        fi
+    done
+    python=${python:-python3}
+}
+
 # Black-box tests by API.md against the node of one build.
 run_pytest() {
     local name=$1 preset=$2
@@ -137,7 +148,7 @@ run_pytest() {
         CALLBACKD_BIN=$PWD/build/$preset/callbackd \
             CALLBACKCTL_BIN=$PWD/build/$preset/callbackctl \
             timeout --kill-after=30 "${PYTEST_SECONDS:-900}" \
-            python3 -m pytest -p no:cacheprovider --junitxml "$junit" "$@"
+            "$python" -m pytest -p no:cacheprovider --junitxml "$junit" "$@"
     }
     suite "$name" suite_pytest "$@"
 }
@@ -206,6 +217,7 @@ all | quick | sim | fuzz | soak | docker) ;;
 esac
 
 install_missing test || exit 1
+find_python
 case $what in
 all) run_all ;;
 quick) run_quick ;;

@@ -76,7 +76,7 @@ def test_status_pending_code(start_node, code):
 
 @pytest.mark.parametrize('code', [303, 302, 200])
 def test_status_done(start_node, code):
-    """`status.done`: 303, 302, or 200 (no redirect); `?redirect=false` → 200 whatever it says"""
+    """`status.done`: 303, 302, or 200 (no redirect); `?redirect=false` → 200 whatever"""
     node = start_node({'echo': 'builtin:echo'}, {'status.done': code})
     guid = node.ready_callback()
     answer = node.call('GET', f'/v1/invocations/{guid}')
@@ -88,8 +88,8 @@ def test_status_done(start_node, code):
 
 
 def test_status_retention_ms(start_node):
-    """`status.retention_ms`: how long the status of a collected, expired or canceled invocation
-    can still be asked; then 404, `X-Callback: unknown`"""
+    """`status.retention_ms`: how long the status of a collected, expired or canceled
+    invocation can still be asked; then 404, `X-Callback: unknown`"""
     node = start_node({'echo': 'builtin:echo'}, {'status.retention_ms': 400})
     guid = node.ready_callback()
     assert node.collect(guid).status == 200

@@ -294,7 +294,8 @@ def test_a_function_name_that_collides_with_a_route_is_refused(name):
     ('name: a\n\nstatus:\n  done: 301\n', 4, 'status.done', ['303']),
     ('callback: 5\n', 1, 'callback', []),
     ('callback:\n  ttl_ms: [1, 2]\n', 2, 'callback.ttl_ms', []),
-    ('functions:\n  f:\n    target: builtin:echo\n    color: red\n', 4, 'functions.f.color', []),
+    ('functions:\n  f:\n    target: builtin:echo\n    color: red\n', 4,
+     'functions.f.color', []),
     ('functions:\n  f:\n    queue: 5\n', 2, 'functions.f', ['target']),
     ('callback.ttl_ms: 5\n', 1, 'callback.ttl_ms', []),
 ])
