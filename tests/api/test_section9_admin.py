@@ -146,7 +146,8 @@ def test_metrics_are_prometheus_text(node):
     text = answer.body.decode()
     assert text.endswith('\n')
     sample = re.compile(r'[a-zA-Z_:][a-zA-Z0-9_:]*'
-                        r'(\{([a-zA-Z_][a-zA-Z0-9_]*="(\\.|[^"\\])*",?)*\})? [-+0-9.eE]+(Inf|NaN)?( \d+)?')
+                        r'(\{([a-zA-Z_][a-zA-Z0-9_]*="(\\.|[^"\\])*",?)*\})?'
+                        r' [-+0-9.eE]+(Inf|NaN)?( \d+)?')
     seen = set()
     for line in text.splitlines():
         if line.startswith('# '):
