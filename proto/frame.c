@@ -27,7 +27,7 @@ static void store(uint8_t *at, size_t size, uint64_t value)
 
 void frame_write_head(uint8_t out[FRAME_HEAD_SIZE], const struct frame *f, size_t body_size)
 {
-    assert(body_size <= FRAME_BULK_MAX);
+    assert(body_size <= UINT32_MAX - FRAME_HEAD_SIZE);
     store(out, 4, FRAME_HEAD_SIZE - LENGTH_SIZE + body_size);
     out[4] = f->type;
     out[5] = f->flags;
@@ -52,7 +52,7 @@ static size_t whole_size(struct frame_reader *r, const uint8_t *head)
         return 0;
     }
     size_t size = LENGTH_SIZE + length;
-    if (size - FRAME_HEAD_SIZE > r->limit) {
+    if (size > r->limit) {
         r->error = ERR_TOOBIG;
         return 0;
     }

@@ -15,16 +15,7 @@
 
 #include "base/bytes.h"
 
-#define FRAME_HEAD_SIZE  16u           /* with the length itself */
-#define FRAME_VERSION    1u            /* of the protocol that this build writes */
-#define FRAME_CHUNK_SIZE (256u * 1024) /* payload bytes in one bulk message, at most */
-
-/* What may follow the head. */
-#define FRAME_HELLO_MAX   (4u * 1024)  /* until the other side has said who it is */
-#define FRAME_CONTROL_MAX (64u * 1024) /* control lane */
-#define FRAME_BULK_MAX                                                                         \
-    (FRAME_CHUNK_SIZE + 64u * 1024) /* bulk lane: a chunk and its headers                      \
-                                     */
+#define FRAME_HEAD_SIZE 16u /* with the length itself */
 
 struct frame {
     uint8_t type;
@@ -50,7 +41,7 @@ struct frame_reader {
     size_t cut_room; /* allocated */
     size_t cut_size; /* of the whole frame, once its head is known; else 0 */
     size_t cut_have; /* bytes of it received */
-    uint32_t limit;  /* of a body */
+    uint32_t limit;  /* of a whole frame, its head included */
     int error;
     bool cut_is_lent;              /* the last frame given out lies in `cut` */
     uint8_t head[FRAME_HEAD_SIZE]; /* first bytes of the cut frame, until all 16 are here */

@@ -5,11 +5,11 @@
 #include <assert.h>
 #include <stdlib.h>
 
-#define CHUNK_SIZE   (16u * 1024) /* bytes */
-#define COPY_MAX     256u /* bytes; a shorter run costs less copied than as a run of its own */
-#define FIRST_PIECES 16u
+#define CHUNK_SIZE (16u * 1024) /* bytes */
+#define COPY_MAX   256u         /* bytes; so short a run costs less copied than on its own */
+#define FIRST_ROOM 16u          /* runs */
 
-struct frame_queue_piece {
+struct frame_queue_run {
     struct buf *holder; /* owned: one reference */
     const uint8_t *at;
     size_t size;
@@ -17,43 +17,67 @@ struct frame_queue_piece {
 
 void frame_queue_init(struct frame_queue *q)
 {
-    *q = (struct frame_queue){0};
+    /* Never NULL, so that pointers can be compared before the first chunk exists. */
+    static uint8_t nowhere[1];
+    *q = (struct frame_queue){.at = nowhere, .end = nowhere, .settled = nowhere};
 }
 
 void frame_queue_fini(struct frame_queue *q)
 {
     for (uint32_t i = 0; i < q->count; i++) {
-        buf_drop(&q->pieces[q->first + i].holder);
+        buf_drop(&q->runs[q->first + i].holder);
     }
-    free(q->pieces);
+    free(q->runs);
     buf_drop(&q->chunk);
     buf_drop(&q->spare);
-    *q = (struct frame_queue){0};
+    frame_queue_init(q);
 }
 
-/* A new piece at the end; NULL and `failed` when there is no memory. */
-static struct frame_queue_piece *add_piece(struct frame_queue *q)
+static struct frame_queue_run *last_run(const struct frame_queue *q)
+{
+    return q->count == 0 ? NULL : &q->runs[q->first + q->count - 1];
+}
+
+/* A new run at the end; NULL and `failed` when there is no memory. */
+static struct frame_queue_run *add_run(struct frame_queue *q)
 {
     if (q->first + q->count < q->room) {
-        return &q->pieces[q->first + q->count++];
+        return &q->runs[q->first + q->count++];
     }
     if (q->first > q->room / 2) {
-        memmove(q->pieces, q->pieces + q->first, q->count * sizeof *q->pieces);
+        memmove(q->runs, q->runs + q->first, q->count * sizeof *q->runs);
         q->first = 0;
-        return &q->pieces[q->count++];
+        return &q->runs[q->count++];
     }
-    uint32_t room = q->room == 0 ? FIRST_PIECES : q->room * 2;
-    struct frame_queue_piece *moved = realloc(q->pieces, room * sizeof *moved);
+    uint32_t room = q->room == 0 ? FIRST_ROOM : q->room * 2;
+    struct frame_queue_run *moved = realloc(q->runs, room * sizeof *moved);
     if (moved == NULL) {
         q->failed = true;
         return NULL;
     }
-    q->pieces = moved;
+    q->runs = moved;
     q->room = room;
-    return &q->pieces[q->first + q->count++];
+    return &q->runs[q->first + q->count++];
 }
 
-/* Ends the chunk being filled and takes another. The pieces in the old one hold it. */
+/* Lets the last run know of what was written behind it. */
+static void settle(struct frame_queue *q)
+{
+    if (q->at > q->settled) {
+        size_t more = (size_t)(q->at - q->settled);
+        last_run(q)->size += more;
+        q->size += more;
+        q->settled = q->at;
+    }
+    q->end = q->at;
+}
+
+static uint8_t *chunk_end(const struct frame_queue *q)
+{
+    return q->chunk == NULL ? q->at : q->chunk->data + CHUNK_SIZE;
+}
+
+/* Ends the chunk being filled and takes another. The runs in the old one hold it. */
 static bool next_chunk(struct frame_queue *q)
 {
     struct buf *fresh = q->spare;
@@ -64,65 +88,67 @@ static bool next_chunk(struct frame_queue *q)
     }
     buf_drop(&q->chunk);
     q->chunk = fresh;
-    q->chunk_used = 0;
+    q->at = q->settled = q->end = fresh->data;
     return true;
 }
 
-/* Makes the next `size` bytes of the chunk part of what is to be sent. */
-static uint8_t *extend(struct frame_queue *q, size_t size)
+/* Makes the chunk's free bytes the end of what is to be sent, so that they can be written. */
+static bool open_run(struct frame_queue *q)
 {
-    assert(size <= CHUNK_SIZE - q->chunk_used);
-    uint8_t *at = q->chunk->data + q->chunk_used;
-    struct frame_queue_piece *last = q->count == 0 ? NULL : &q->pieces[q->first + q->count - 1];
-    if (last != NULL && last->at + last->size == at && last->holder == q->chunk) {
-        last->size += size;
-    } else {
-        last = add_piece(q);
+    struct frame_queue_run *last = last_run(q);
+    if (last == NULL || last->holder != q->chunk || last->at + last->size != q->at) {
+        last = add_run(q);
         if (last == NULL) {
-            return NULL;
+            return false;
         }
-        *last = (struct frame_queue_piece){buf_share(q->chunk), at, size};
+        *last = (struct frame_queue_run){.holder = buf_share(q->chunk), .at = q->at};
     }
-    q->chunk_used += (uint32_t)size;
-    q->size += size;
-    return at;
+    q->settled = q->at;
+    q->end = chunk_end(q);
+    return true;
 }
 
 void frame_queue_begin(struct frame_queue *q, const struct frame *head)
 {
-    assert(q->head == NULL);
-    q->open = *head;
+    assert(!q->is_open);
+    q->is_open = true;
     q->failed = false;
+    q->open = *head;
     q->size_before = q->size;
-    if (q->chunk == NULL || CHUNK_SIZE - q->chunk_used < FRAME_HEAD_SIZE) {
-        next_chunk(q);
-    }
     q->count_before = q->count;
-    q->last_size_before = q->count == 0 ? 0 : (uint32_t)q->pieces[q->first + q->count - 1].size;
-    q->head = q->failed ? NULL : extend(q, FRAME_HEAD_SIZE);
+    q->last_size_before = q->count == 0 ? 0 : last_run(q)->size;
+    bool fits = (size_t)(chunk_end(q) - q->at) >= FRAME_HEAD_SIZE;
+    if ((fits || next_chunk(q)) && open_run(q)) {
+        q->head = q->at;
+        q->at += FRAME_HEAD_SIZE;
+    }
 }
 
-void frame_queue_add(struct frame_queue *q, const void *at, size_t size)
+void frame_queue_add_slow(struct frame_queue *q, const void *at, size_t size)
 {
+    assert(q->is_open);
     const uint8_t *from = at;
+    settle(q);
     while (size > 0 && !q->failed) {
-        size_t room = CHUNK_SIZE - q->chunk_used;
-        if (room == 0) {
-            next_chunk(q);
-            continue;
+        size_t room = (size_t)(chunk_end(q) - q->at);
+        if ((room == 0 && !next_chunk(q)) || !open_run(q)) {
+            return;
         }
+        room = (size_t)(q->end - q->at);
         size_t n = size < room ? size : room;
-        uint8_t *to = extend(q, n);
-        if (to != NULL) {
-            memcpy(to, from, n);
-            from += n;
-            size -= n;
+        memcpy(q->at, from, n);
+        q->at += n;
+        from += n;
+        size -= n;
+        if (size > 0) {
+            settle(q);
         }
     }
 }
 
 void frame_queue_add_buf(struct frame_queue *q, struct buf *b, size_t offset, size_t size)
 {
+    assert(q->is_open);
     assert(offset <= buf_size(b));
     assert(size <= buf_size(b) - offset);
     if (q->failed || size == 0) {
@@ -132,9 +158,10 @@ void frame_queue_add_buf(struct frame_queue *q, struct buf *b, size_t offset, si
         frame_queue_add(q, b->data + offset, size);
         return;
     }
-    struct frame_queue_piece *p = add_piece(q);
-    if (p != NULL) {
-        *p = (struct frame_queue_piece){buf_share(b), b->data + offset, size};
+    settle(q);
+    struct frame_queue_run *r = add_run(q);
+    if (r != NULL) {
+        *r = (struct frame_queue_run){buf_share(b), b->data + offset, size};
         q->size += size;
     }
 }
@@ -143,77 +170,76 @@ void frame_queue_add_buf(struct frame_queue *q, struct buf *b, size_t offset, si
 static void undo(struct frame_queue *q)
 {
     while (q->count > q->count_before) {
+        buf_drop(&last_run(q)->holder);
         q->count--;
-        buf_drop(&q->pieces[q->first + q->count].holder);
     }
     if (q->count > 0) {
-        q->pieces[q->first + q->count - 1].size = q->last_size_before;
+        last_run(q)->size = q->last_size_before;
     }
     q->size = q->size_before;
 }
 
-int frame_queue_end(struct frame_queue *q, uint32_t limit)
+int frame_queue_end(struct frame_queue *q, size_t limit)
 {
-    int rc = q->failed ? ERR_NOMEM : 0;
-    size_t body_size = rc == 0 ? q->size - q->size_before - FRAME_HEAD_SIZE : 0;
-    if (body_size > limit) {
-        rc = ERR_TOOBIG;
-    }
+    assert(q->is_open);
+    settle(q);
+    size_t size = q->size - q->size_before;
+    int rc = q->failed ? ERR_NOMEM : size > limit ? ERR_TOOBIG : 0;
     if (rc == 0) {
-        frame_write_head(q->head, &q->open, body_size);
+        frame_write_head(q->head, &q->open, size - FRAME_HEAD_SIZE);
     } else {
         undo(q);
     }
-    q->head = NULL;
+    q->is_open = false;
     q->failed = false;
     return rc;
 }
 
 size_t frame_queue_peek(const struct frame_queue *q, struct bytes *runs, size_t max)
 {
-    assert(q->head == NULL);
+    assert(!q->is_open);
     size_t n = q->count < max ? q->count : max;
     for (size_t i = 0; i < n; i++) {
-        const struct frame_queue_piece *p = &q->pieces[q->first + i];
-        runs[i] = bytes_of(p->at, p->size);
+        const struct frame_queue_run *r = &q->runs[q->first + i];
+        runs[i] = bytes_of(r->at, r->size);
     }
     return n;
 }
 
 /* The last reference to a chunk makes it the spare one instead of freeing it. */
-static void drop_piece(struct frame_queue *q, struct frame_queue_piece *p)
+static void drop_run(struct frame_queue *q, struct frame_queue_run *r)
 {
-    bool is_chunk =
-        p->holder->refs == 1 && p->holder->size == CHUNK_SIZE && p->holder->budget == NULL;
-    if (is_chunk && q->spare == NULL) {
-        q->spare = p->holder;
-        p->holder = NULL;
+    struct buf *b = r->holder;
+    if (q->spare == NULL && b->refs == 1 && b->size == CHUNK_SIZE && b->budget == NULL) {
+        q->spare = b;
+        r->holder = NULL;
     } else {
-        buf_drop(&p->holder);
+        buf_drop(&r->holder);
     }
 }
 
 void frame_queue_sent(struct frame_queue *q, size_t size)
 {
-    assert(q->head == NULL);
+    assert(!q->is_open);
     assert(size <= q->size);
     q->size -= size;
     while (size > 0) {
-        struct frame_queue_piece *p = &q->pieces[q->first];
-        if (size < p->size) {
-            p->at += size;
-            p->size -= size;
+        struct frame_queue_run *r = &q->runs[q->first];
+        if (size < r->size) {
+            r->at += size;
+            r->size -= size;
             return;
         }
-        size -= p->size;
-        drop_piece(q, p);
+        size -= r->size;
+        drop_run(q, r);
         q->first++;
         q->count--;
     }
     if (q->count == 0) {
         q->first = 0;
-        if (q->chunk != NULL && q->chunk->refs == 1) {
-            q->chunk_used = 0; /* nothing points into it any more */
+        if (q->chunk != NULL) { /* nothing points into it any more */
+            assert(q->chunk->refs == 1);
+            q->at = q->settled = q->end = q->chunk->data;
         }
     }
 }

@@ -17,22 +17,26 @@
 #include "base/buf.h"
 #include "proto/frame.h"
 
-struct frame_queue_piece; /* one run of bytes to be sent */
+struct frame_queue_run; /* bytes that lie one after the other, and who holds them */
 
+/* Fields are public for embedding and for the inline path only. */
 struct frame_queue {
-    struct frame_queue_piece *pieces; /* owned */
-    uint32_t first, count, room;      /* the live ones are pieces[first .. first + count) */
-    struct buf *chunk;                /* the chunk being filled, or NULL */
-    uint32_t chunk_used;
-    struct buf *spare; /* an empty chunk, kept for the next burst */
-    size_t size;       /* to be sent, with the frame being written */
+    struct frame_queue_run *runs; /* owned */
+    uint32_t first, count, room;  /* the live ones are runs[first .. first + count) */
+    size_t size;                  /* to be sent, with what is settled of an open frame */
+    struct buf *chunk;            /* the chunk being filled, or NULL */
+    struct buf *spare;            /* an empty one, kept for the next burst */
+    uint8_t *at;                  /* the next free byte of the chunk */
+    uint8_t *end;                 /* up to here one may write without asking */
+    uint8_t *settled;             /* up to here the last run knows of what was written */
 
-    /* The frame being written. */
+    /* The open frame. */
     struct frame open;
     uint8_t *head; /* where its head stands; NULL: none is open */
     size_t size_before;
-    uint32_t count_before, last_size_before;
-    bool failed;
+    uint32_t count_before;
+    size_t last_size_before;
+    bool is_open, failed;
 };
 
 void frame_queue_init(struct frame_queue *q);
@@ -41,22 +45,33 @@ void frame_queue_fini(struct frame_queue *q); /* drops what was not sent */
 /* Of frames that have ended. */
 static inline size_t frame_queue_size(const struct frame_queue *q)
 {
-    return q->head == NULL ? q->size : q->size_before;
+    return q->is_open ? q->size_before : q->size;
 }
 
 /* Opens a frame; `head->body` is not looked at. */
 void frame_queue_begin(struct frame_queue *q, const struct frame *head);
 
+/* For frame_queue_add() only: where no room is left in the chunk. */
+void frame_queue_add_slow(struct frame_queue *q, const void *at, size_t size);
+
 /* Copies. After a failure of this frame nothing is done, here and below. */
-void frame_queue_add(struct frame_queue *q, const void *at, size_t size);
+static inline void frame_queue_add(struct frame_queue *q, const void *at, size_t size)
+{
+    if ((size_t)(q->end - q->at) >= size) {
+        memcpy(q->at, at, size);
+        q->at += size;
+        return;
+    }
+    frame_queue_add_slow(q, at, size);
+}
 
 /* `size` bytes of `b` from `offset` on, without a copy: the queue takes a reference of its
  * own. Runs too short to be worth one are copied. */
 void frame_queue_add_buf(struct frame_queue *q, struct buf *b, size_t offset, size_t size);
 
-/* Closes the frame if it has at most `limit` bytes of body. ERR_NOMEM, ERR_TOOBIG: the queue
- * is as it was before frame_queue_begin(). */
-int frame_queue_end(struct frame_queue *q, uint32_t limit);
+/* Closes the frame if it has at most `limit` bytes, its head included. ERR_NOMEM, ERR_TOOBIG:
+ * the queue is as it was before frame_queue_begin(). */
+int frame_queue_end(struct frame_queue *q, size_t limit);
 
 /* The first at most `max` runs of bytes to be sent; returns how many. Borrowed until the queue
  * is changed. */

@@ -18,7 +18,8 @@ struct mp_in {
 
 static inline struct mp_in mp_in_of(struct bytes b)
 {
-    return (struct mp_in){.at = b.at, .end = b.at + b.size, .failed = b.size == 0};
+    const uint8_t *end = b.size == 0 ? b.at : b.at + b.size;
+    return (struct mp_in){.at = b.at, .end = end, .failed = b.size == 0};
 }
 
 static inline bool mp_in_failed(const struct mp_in *in)

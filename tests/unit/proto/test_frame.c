@@ -139,8 +139,8 @@ static void length_over_the_limit_is_refused_before_any_allocation(void **state)
     static const uint8_t bomb[16] = {0xff, 0xff, 0xff, 0xff};
     uint8_t over[FRAME_HEAD_SIZE], at_limit[FRAME_HEAD_SIZE];
     struct frame f = {.type = 1};
-    frame_write_head(over, &f, LIMIT + 1);
-    frame_write_head(at_limit, &f, LIMIT);
+    frame_write_head(over, &f, LIMIT - FRAME_HEAD_SIZE + 1);
+    frame_write_head(at_limit, &f, LIMIT - FRAME_HEAD_SIZE);
     heap_faults_set(0);
     for (size_t size = 4; size <= 16; size++) {
         assert_int_equal(error_of(bomb, size, LIMIT), ERR_TOOBIG);
@@ -184,13 +184,13 @@ static void raised_limit_counts_from_the_next_frame(void **state)
     size_t n = first + put_frame(wire + first, 2, 200);
     struct frame_reader r;
     struct frame f;
-    frame_reader_init(&r, 100);
+    frame_reader_init(&r, 116);
     frame_reader_feed(&r, bytes_of(wire, n));
     assert_true(frame_reader_next(&r, &f));
-    frame_reader_set_limit(&r, 200);
+    frame_reader_set_limit(&r, 216);
     assert_true(frame_reader_next(&r, &f));
     assert_int_equal(f.type, 2);
-    assert_int_equal(error_of(wire, n, 100), ERR_TOOBIG);
+    assert_int_equal(error_of(wire, n, 116), ERR_TOOBIG);
     frame_reader_fini(&r);
 }
 

@@ -10,7 +10,7 @@
 
 #include <cmocka.h>
 
-#define LIMIT FRAME_BULK_MAX
+#define LIMIT (320u * 1024)
 
 static struct buf *make_buf(size_t size, uint8_t fill)
 {
@@ -22,7 +22,7 @@ static struct buf *make_buf(size_t size, uint8_t fill)
 
 static int add_frame(struct frame_queue *q, uint8_t type, size_t size, struct buf *payload)
 {
-    struct frame head = {.type = type, .version = FRAME_VERSION};
+    struct frame head = {.type = type, .version = 1};
     frame_queue_begin(q, &head);
     for (size_t i = 0; i < size; i++) {
         frame_queue_add(q, &type, 1);
