@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""A TCP proxy between nodes that does harm on demand: delay, rate, stall, black hole, cut, reset.
+"""A TCP proxy between nodes that does harm on demand.
 
 Each node gets a route: the proxy listens where the node advertises itself and passes
 connections on to where it really listens. Who dialled is read from the first frame (a node
