@@ -141,7 +141,7 @@ uint16_t http_head_read(struct http_head *out, struct http_request *r, unsigned 
         return 400;
     }
     if (bytes_is(r->method, "CONNECT")) {
-        return 405;
+        return 400; /* we are no proxy, and its target names no resource of ours */
     }
     if (!split_target(r) || memchr(r->target.at, '#', r->target.size) != NULL) {
         return 400;

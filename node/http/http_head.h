@@ -14,7 +14,7 @@ struct http_head {
 };
 
 /* Reads method, target and headers of `r`, fills `out` and r's path, query, content_length
- * and is_head. Returns 0, or the HTTP status to refuse the request with: 400, 405, 417. */
+ * and is_head. Returns 0, or the HTTP status to refuse the request with: 400, 417. */
 uint16_t http_head_read(struct http_head *out, struct http_request *r, unsigned minor);
 
 #endif

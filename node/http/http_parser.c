@@ -253,7 +253,10 @@ static uint16_t status_of(const struct http_parser *p, llhttp_errno_t error)
     if (p->status != 0) {
         return p->status;
     }
-    return error == HPE_INVALID_VERSION ? 505 : 400;
+    bool is_known = p->llhttp.http_major == 1 && p->llhttp.http_minor <= 1;
+    bool is_version =
+        error == HPE_PAUSED_H2_UPGRADE || (error == HPE_INVALID_VERSION && !is_known);
+    return is_version ? 505 : 400;
 }
 
 static enum http_parsed run_head(struct http_parser *p, struct bytes *in)
