@@ -14,15 +14,11 @@
 #ifndef TEST_LIB_FRONT_H
 #define TEST_LIB_FRONT_H
 
+#include "cmocka_first.h"
 #include "http/http_server.h"
 #include "io/loop.h"
 
 #include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-/* cmocka wants the four above first. */
-#include <cmocka.h>
 
 #define FRONT_BIG_SIZE   (8u << 20) /* bytes: more than loopback sockets swallow */
 #define FRONT_PARKED_MAX 64u

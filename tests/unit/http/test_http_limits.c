@@ -1,0 +1,331 @@
+/* Every limit of http_server_config, seen to be kept and to be answered. */
+#include "lib_front.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+static struct front f;
+
+#define GET(PATH) "GET " PATH " HTTP/1.1\r\nHost: x\r\n\r\n"
+
+/* Expects the connection's only answer to begin with `begin`, to hold `has`, and the end. */
+static void expect_last(int fd, const char *begin, const char *has)
+{
+    char *got = client_read(&f, fd, NULL, NULL);
+    bool right = strncmp(got, begin, strlen(begin)) == 0 && strstr(got, has) != NULL &&
+                 strstr(got, "\r\nConnection: close\r\n") != NULL;
+    if (!right) {
+        print_error("got: %s\n", got);
+    }
+    assert_true(right);
+    free(got);
+    close(fd);
+}
+
+static void head_over_the_limit_is_refused_with_431(void **state)
+{
+    (void)state;
+    struct http_server_config config = front_config();
+    config.header_max = 1000;
+    front_open(&f, &config);
+    struct text t = {0};
+    text_add_str(&t, "GET / HTTP/1.1\r\nHost: x\r\nA: ");
+    while (t.size < 1000 - 4) {
+        text_add_char(&t, 'a');
+    }
+    text_add_str(&t, "\r\n\r\n");
+    assert_int_equal(t.size, 1000);
+    int fd = client_connect(&f);
+    client_send(&f, fd, text_view(&t)); /* just within it */
+    free(client_read(&f, fd, "\r\n\r\nGET / ", NULL));
+    t.at[t.size - 4] = 'a';
+    t.at[t.size - 3] = 'a';
+    t.at[t.size - 2] = '\r';
+    t.at[t.size - 1] = '\n';
+    text_add_str(&t, "\r\n");
+    client_send(&f, fd, text_view(&t));
+    expect_last(fd, "HTTP/1.1 431 ", "refused");
+
+    text_clear(&t);
+    text_add_str(&t, "GET /");
+    while (t.size < 2000) {
+        text_add_char(&t, 'a');
+    }
+    fd = client_connect(&f);
+    client_send(&f, fd, text_view(&t)); /* a target without end */
+    expect_last(fd, "HTTP/1.1 431 ", "refused");
+    text_fini(&t);
+    front_close(&f);
+    assert_int_equal(f.refused, 2);
+    assert_int_equal(f.requests, 1);
+}
+
+static void too_many_header_lines_are_refused_with_431(void **state)
+{
+    (void)state;
+    struct http_server_config config = front_config();
+    front_open(&f, &config);
+    struct text t = {0};
+    text_add_str(&t, "GET / HTTP/1.1\r\nHost: x\r\n");
+    for (int i = 0; i < 200; i++) {
+        text_add_str(&t, "A: b\r\n");
+    }
+    text_add_str(&t, "\r\n");
+    int fd = client_connect(&f);
+    client_send(&f, fd, text_view(&t));
+    expect_last(fd, "HTTP/1.1 431 ", "refused");
+    text_fini(&t);
+    front_close(&f);
+}
+
+static void wasteful_chunks_are_refused_with_431(void **state)
+{
+    (void)state;
+    struct http_server_config config = front_config();
+    config.header_max = 1000;
+    front_open(&f, &config);
+    int fd = client_connect(&f);
+    client_say(&f, fd, "POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n1;a=");
+    struct text t = {0};
+    for (int i = 0; i < 20000; i++) {
+        text_add_char(&t, 'a');
+    }
+    client_send(&f, fd, text_view(&t));
+    expect_last(fd, "HTTP/1.1 431 ", "refused");
+    text_fini(&t);
+    front_close(&f);
+    assert_int_equal(f.gone, 1); /* the owner had seen the head */
+}
+
+static void body_over_the_limit_is_refused_with_413_before_it_is_read(void **state)
+{
+    (void)state;
+    struct http_server_config config = front_config();
+    config.body_max = 1000;
+    front_open(&f, &config);
+    int fd = client_connect(&f);
+    client_say(&f, fd, "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1001\r\n\r\n");
+    free(client_read(&f, fd, "refused", NULL)); /* at once */
+    close(fd);
+
+    fd = client_connect(&f);
+    client_say(&f, fd,
+               "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1001\r\n"
+               "Expect: 100-continue\r\n\r\n");
+    expect_last(fd, "HTTP/1.1 413 ", "refused");
+
+    /* One that sends everything before it reads can read the answer nevertheless. */
+    fd = client_connect(&f);
+    client_say(&f, fd, "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 4000000\r\n\r\n");
+    client_send(&f, fd, bytes_of(f.big->data, 4000000));
+    expect_last(fd, "HTTP/1.1 413 ", "refused");
+    assert_int_equal(f.heads, 0);
+
+    fd = client_connect(&f);
+    client_say(&f, fd,
+               "POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n3e8\r\n");
+    client_send(&f, fd, bytes_of(f.big->data, 1000));
+    client_say(&f, fd, "\r\n1\r\na\r\n0\r\n\r\n");
+    expect_last(fd, "HTTP/1.1 413 ", "refused");
+    assert_int_equal(f.heads, 1);
+    assert_int_equal(f.gone, 1);
+    front_close(&f);
+    assert_int_equal(f.requests, 0);
+}
+
+static void body_within_the_limit_passes(void **state)
+{
+    (void)state;
+    struct http_server_config config = front_config();
+    config.body_max = 3;
+    front_open(&f, &config);
+    int fd = client_connect(&f);
+    client_say(&f, fd, "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\nabc");
+    free(client_read(&f, fd, "\r\n\r\nabc", NULL));
+    client_say(&f, fd,
+               "POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+               "1\r\na\r\n2\r\nbc\r\n0\r\n\r\n");
+    free(client_read(&f, fd, "\r\n\r\nabc", NULL));
+    close(fd);
+    front_close(&f);
+    assert_int_equal(f.sent, 2);
+}
+
+static void body_without_memory_is_refused_with_503_and_retry_after(void **state)
+{
+    (void)state;
+    struct http_server_config config = front_config();
+    front_open(&f, &config);
+    static const char *const requests[] = {
+        "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 5000\r\n\r\n",
+        "POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n",
+    };
+    for (size_t i = 0; i < 2; i++) {
+        f.budget.limit = 4000;
+        int fd = client_connect(&f);
+        client_say(&f, fd, requests[i]);
+        expect_last(fd, "HTTP/1.1 503 ", "\r\nRetry-After: 1\r\n");
+        assert_int_equal(f.budget.used, 0);
+    }
+    int fd = client_connect(&f);
+    client_say(&f, fd, GET("/a")); /* what needs no memory is served on */
+    free(client_read(&f, fd, "GET /a ", NULL));
+    close(fd);
+    front_close(&f);
+    assert_int_equal(f.refused_status, 503);
+    assert_int_equal(f.gone, 2);
+}
+
+static void growing_body_that_finds_no_memory_is_refused(void **state)
+{
+    (void)state;
+    struct http_server_config config = front_config();
+    front_open(&f, &config);
+    f.budget.limit = 10000;
+    int fd = client_connect(&f);
+    client_say(&f, fd,
+               "POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nffff\r\n");
+    client_send(&f, fd, bytes_of(f.big->data, 0xffff));
+    expect_last(fd, "HTTP/1.1 503 ", "refused");
+    assert_int_equal(f.budget.used, 0);
+    front_close(&f);
+}
+
+static void connection_over_the_limit_is_closed_at_once(void **state)
+{
+    (void)state;
+    struct http_server_config config = front_config();
+    config.connections_max = 2;
+    front_open(&f, &config);
+    int first = client_connect(&f), second = client_connect(&f);
+    client_say(&f, first, GET("/a"));
+    free(client_read(&f, first, "GET /a ", NULL));
+    client_say(&f, second, GET("/a"));
+    free(client_read(&f, second, "GET /a ", NULL));
+    int third = client_connect(&f);
+    client_expect_end(&f, third);
+    close(third);
+    assert_int_equal(http_server_connection_count(f.server), 2);
+    client_say(&f, first, GET("/close"));
+    free(client_read(&f, first, NULL, NULL));
+    close(first);
+    third = client_connect(&f);
+    client_say(&f, third, GET("/b"));
+    free(client_read(&f, third, "GET /b ", NULL));
+    close(second);
+    close(third);
+    front_close(&f);
+}
+
+static void idle_connection_is_closed_in_time(void **state)
+{
+    (void)state;
+    struct http_server_config config = front_config();
+    config.idle_timeout_ms = 20;
+    front_open(&f, &config);
+    int silent = client_connect(&f), served = client_connect(&f);
+    client_say(&f, served, GET("/a"));
+    free(client_read(&f, served, "GET /a ", NULL));
+    client_expect_end(&f, silent);
+    client_expect_end(&f, served);
+    close(silent);
+    close(served);
+    front_close(&f);
+    assert_int_equal(f.refused, 0);
+}
+
+/* A byte now and then does not prolong the time that a head may take. */
+static void slow_head_is_refused_with_408(void **state)
+{
+    (void)state;
+    struct http_server_config config = front_config();
+    config.head_timeout_ms = 50;
+    front_open(&f, &config);
+    int fd = client_connect(&f);
+    client_say(&f, fd, "GET / HTTP/1.1\r\nHost: x\r\nA: ");
+    while (f.refused == 0) {
+        ssize_t n = send(fd, "a", 1, MSG_NOSIGNAL | MSG_DONTWAIT);
+        assert_true(n == 1 || errno == EAGAIN);
+        loop_turn(f.loop, true);
+    }
+    expect_last(fd, "HTTP/1.1 408 ", "refused");
+    front_close(&f);
+    assert_int_equal(f.refused_status, 408);
+}
+
+static void stalled_body_is_refused_with_408(void **state)
+{
+    (void)state;
+    struct http_server_config config = front_config();
+    config.body_timeout_ms = 20;
+    front_open(&f, &config);
+    static const char *const heads[] = {
+        "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nab",
+        "POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nab",
+    };
+    for (size_t i = 0; i < 2; i++) {
+        int fd = client_connect(&f);
+        client_say(&f, fd, heads[i]);
+        expect_last(fd, "HTTP/1.1 408 ", "refused");
+    }
+    front_close(&f);
+    assert_int_equal(f.gone, 2);
+    assert_int_equal(f.requests, 0);
+}
+
+static void parked_request_has_no_time_limit_of_the_front(void **state)
+{
+    (void)state;
+    struct http_server_config config = front_config();
+    config.idle_timeout_ms = 5;
+    config.head_timeout_ms = 5;
+    config.body_timeout_ms = 5;
+    config.write_timeout_ms = 5;
+    front_open(&f, &config);
+    int fd = client_connect(&f), other = client_connect(&f);
+    client_say(&f, fd, GET("/park"));
+    client_expect_end(&f, other); /* its idle time is over: so much time has passed */
+    front_turn_until(&f, &f.parked_count, 1);
+    front_answer_parked(&f, "at last");
+    free(client_read(&f, fd, "at last", NULL));
+    close(fd);
+    close(other);
+    front_close(&f);
+}
+
+static void reader_that_takes_nothing_is_closed(void **state)
+{
+    (void)state;
+    struct http_server_config config = front_config();
+    config.write_timeout_ms = 20;
+    front_open(&f, &config);
+    int fd = client_connect(&f);
+    client_say(&f, fd, GET("/big"));
+    front_turn_until(&f, &f.broken, 1);
+    close(fd);
+    front_close(&f);
+    assert_int_equal(f.sent, 0);
+    assert_int_equal(f.gone, 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(head_over_the_limit_is_refused_with_431),
+        cmocka_unit_test(too_many_header_lines_are_refused_with_431),
+        cmocka_unit_test(wasteful_chunks_are_refused_with_431),
+        cmocka_unit_test(body_over_the_limit_is_refused_with_413_before_it_is_read),
+        cmocka_unit_test(body_within_the_limit_passes),
+        cmocka_unit_test(body_without_memory_is_refused_with_503_and_retry_after),
+        cmocka_unit_test(growing_body_that_finds_no_memory_is_refused),
+        cmocka_unit_test(connection_over_the_limit_is_closed_at_once),
+        cmocka_unit_test(idle_connection_is_closed_in_time),
+        cmocka_unit_test(slow_head_is_refused_with_408),
+        cmocka_unit_test(stalled_body_is_refused_with_408),
+        cmocka_unit_test(parked_request_has_no_time_limit_of_the_front),
+        cmocka_unit_test(reader_that_takes_nothing_is_closed),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
