@@ -6,4 +6,4 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(os.path.dirname(HERE), 'api'))
 sys.path.insert(0, os.path.join(os.path.dirname(HERE), 'tools'))
 
-from conftest import *  # noqa: E402,F401,F403
+from fixtures import *  # noqa: E402,F401,F403
