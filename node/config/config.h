@@ -28,7 +28,7 @@ struct config_list {
     size_t count;
 };
 
-#define CONFIG_RETRY_CODES_MAX 32
+#define CONFIG_RETRY_CODES_MAX 16
 
 struct config_retry {
     uint32_t attempts; /* executions in all; 0 or 1: no retry */

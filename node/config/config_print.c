@@ -247,13 +247,12 @@ void config_print_document(struct text *out)
         }
         print_document_row(out, &settings[i]);
     }
-    text_add_str(out,
-                 "\nFunction names are 1 to 128 of `a-z A-Z 0-9 - _ .`; names that routes\n"
-                 "use are refused. In a variable's name, `FUNCTIONS_SCORE_V2_TARGET` is\n"
-                 "the function `score-v2` or `score.v2` where the file or a flag names\n"
-                 "one, else `score_v2`.\n"
-                 "\n## Variables of other systems\n\n"
-                 "| variable | key | |\n|---|---|---|\n");
+    text_add_str(out, "\nFunction names are 1 to 64 of `a-z A-Z 0-9 - _ .`; names that routes\n"
+                      "use are refused. In a variable's name, `FUNCTIONS_SCORE_V2_TARGET` is\n"
+                      "the function `score-v2` or `score.v2` where the file or a flag names\n"
+                      "one, else `score_v2`.\n"
+                      "\n## Variables of other systems\n\n"
+                      "| variable | key | |\n|---|---|---|\n");
     for (size_t i = 0; i < setting_alias_count; i++) {
         const struct setting_alias *a = &setting_aliases[i];
         text_addf(out, "| `%s` | `%s%s`", a->variable, a->of_function ? "functions.NAME." : "",

@@ -105,7 +105,7 @@ static size_t add_function(struct loader *l, const char *origin, struct bytes na
 static const char *name_fault(const struct loader *l, struct bytes name)
 {
     if (!shape_is_function_name(name)) {
-        return "is not a function name; allowed: 1 to 128 of a-z A-Z 0-9 - _ .";
+        return "is not a function name; allowed: 1 to 64 of a-z A-Z 0-9 - _ .";
     }
     if (l->in->name_is_reserved != NULL && l->in->name_is_reserved(name)) {
         return "is the name of a route of this node; choose another name";

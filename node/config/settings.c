@@ -131,7 +131,8 @@ const struct setting settings[] = {
      .words = "debug|info|warn|error", AT(log.level), .help = "the least that is logged"},
 
     {.key = "target", .fallback = "", .kind = SETTING_TARGET, AT_FN(target),
-     .shown = "required", .help = "http://.., https://.., exec:/program arg.., plugin:/lib.so, or "
+     .shown = "required",
+     .help = "http://.., https://.., exec:/program arg.., plugin:/lib.so, or "
              "builtin:echo|sleep|status"},
     {.key = "concurrency", .fallback = "16", .kind = SETTING_NUMBER, .min = 1, .max = 100000,
      AT_FN(concurrency), .help = "running at once on this node"},

@@ -14,7 +14,7 @@ bool shape_is_seed(struct bytes text);
 /* An IPv4 or IPv6 address, a network in CIDR, or a host name. */
 bool shape_is_host_or_network(struct bytes text);
 
-#define SHAPE_FUNCTION_NAME_MAX 128 /* characters */
+#define SHAPE_FUNCTION_NAME_MAX 64 /* characters */
 
 /* [-a-zA-Z_0-9.]+, not "." or "..", which clients remove from paths. */
 bool shape_is_function_name(struct bytes text);

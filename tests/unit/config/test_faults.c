@@ -139,7 +139,7 @@ static void function_names_must_fit_into_a_path(void **state)
     for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
         struct loaded l = load(NULL, NULL, FLAGS("--function", wrong[i]));
         assert_int_equal(l.verdict, CONFIG_STOP);
-        assert_contains(&l.report.faults, "is not a function name; allowed: 1 to 128");
+        assert_contains(&l.report.faults, "is not a function name; allowed: 1 to 64");
         assert_int_equal(l.config->function_count, 0);
         loaded_fini(&l);
     }
