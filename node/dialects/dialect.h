@@ -10,6 +10,8 @@
 #include "core/ops.h"
 #include "http/http_message.h"
 
+struct webhook_allow; /* core/webhook_url.h */
+
 /* What dialects may know of the configuration. Shared by all, fixed after start. */
 struct dialect_config {
     uint16_t status_pending_code; /* 200 or 202 */
@@ -26,6 +28,9 @@ struct dialect_config {
      * here), or an empty view. The answer lives as long as the process. */
     struct bytes (*function_named)(void *owner, struct bytes name);
     struct bytes (*function_of_model)(void *owner, const struct guid *model);
+    /* Calls `visit` once for each function, in the order of the configuration. */
+    void (*each_function)(void *owner, void (*visit)(void *arg, struct bytes name), void *arg);
+    const struct webhook_allow *webhook_allow; /* NULL: nothing internal is allowed */
     void *owner;
 };
 
@@ -53,6 +58,8 @@ struct dialect {
                    struct http_answer *answer);
 };
 
+extern const struct dialect dialect_native, dialect_fallback;
+
 /* The table, most specific routes first. */
 extern const struct dialect *const dialects[];
 extern const size_t dialect_count;
@@ -66,6 +73,10 @@ struct dialect_routing {
 struct dialect_routing dialect_route(const struct dialect_config *config,
                                      const struct http_request *in, struct text *scratch,
                                      struct op_request *out, struct http_answer *answer);
+
+/* True for a name that another route begins with: such a function could not be reached in
+ * every dialect, so the configuration refuses it at start. */
+bool dialect_name_is_reserved(struct bytes name);
 
 /* A problem document (RFC 9457): status, /problems/<slug>, and what to say. */
 void dialect_problem(struct http_answer *answer, uint16_t status, const char *slug,

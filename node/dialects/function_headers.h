@@ -1,0 +1,22 @@
+/* The headers that a function is given with a request: all end-to-end ones as the client
+ * wrote them (API.md section 2), without those that end here. */
+#ifndef NODE_DIALECTS_FUNCTION_HEADERS_H
+#define NODE_DIALECTS_FUNCTION_HEADERS_H
+
+#include "http/http_message.h"
+
+/* Which preferences (RFC 7240) end here. */
+enum prefer_use {
+    PREFER_NOT_OURS,     /* none was honoured: all are passed on */
+    PREFER_HONOURED,     /* respond-async and wait were; a function must not answer 202 again */
+    PREFER_FOR_FUNCTION, /* Verda's respond-async-*: the function gets respond-async */
+};
+
+/* Adds "Name: value\r\n"... to `out`. Left out: hop-by-hop headers, Host, Content-Length and
+ * Expect (they belong to this connection), and those that whoever calls the function sets
+ * itself: X-Call-Id, Idempotency-Key, X-Attempt. X-Forwarded-For gets the peer appended;
+ * X-Forwarded-Host and -Proto are kept as a load balancer set them, else added. */
+void function_headers_add(struct text *out, const struct http_request *in,
+                          enum prefer_use prefer);
+
+#endif

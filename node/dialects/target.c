@@ -1,0 +1,51 @@
+#include "dialects/target.h"
+
+bool target_name_is_valid(struct bytes name)
+{
+    for (size_t i = 0; i < name.size; i++) {
+        uint8_t c = name.at[i];
+        bool letter = (c | 0x20) >= 'a' && (c | 0x20) <= 'z';
+        bool digit = c >= '0' && c <= '9';
+        if (!letter && !digit && c != '-' && c != '_' && c != '.') {
+            return false;
+        }
+    }
+    return name.size > 0;
+}
+
+struct bytes target_cut_segment(struct bytes *rest)
+{
+    struct bytes all = *rest;
+    const uint8_t *slash = all.size == 0 ? NULL : memchr(all.at, '/', all.size);
+    size_t n = slash == NULL ? all.size : (size_t)(slash - all.at);
+    *rest = bytes_of(all.at + n, all.size - n);
+    return bytes_of(all.at, n);
+}
+
+struct bytes target_function(const struct dialect_config *config, struct bytes name)
+{
+    if (!target_name_is_valid(name)) {
+        return bytes_of(NULL, 0);
+    }
+    return config->function_named(config->owner, name);
+}
+
+struct bytes target_function_in_namespace(const struct dialect_config *config,
+                                          struct bytes name)
+{
+    struct bytes function = target_function(config, name);
+    const uint8_t *dot = name.size == 0 ? NULL : memrchr(name.at, '.', name.size);
+    if (function.size > 0 || dot == NULL) {
+        return function;
+    }
+    return target_function(config, bytes_of(name.at, (size_t)(dot - name.at)));
+}
+
+struct op_id target_id(struct bytes text, enum id_space chosen)
+{
+    struct op_id id = {.space = chosen, .text = text};
+    if (guid_parse(&id.guid, text) == 0 && id.guid.at[6] >> 4 == 8) {
+        id.space = ID_GUID;
+    }
+    return id;
+}

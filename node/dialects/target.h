@@ -1,0 +1,25 @@
+/* The parts of a request's path: function names, sub-paths, names of invocations.
+ * Nothing is decoded: what a function gets below its name is what the client wrote. */
+#ifndef NODE_DIALECTS_TARGET_H
+#define NODE_DIALECTS_TARGET_H
+
+#include "dialects/dialect.h"
+
+/* [-a-zA-Z_0-9.]+ as in OpenFaaS. */
+bool target_name_is_valid(struct bytes name);
+
+/* Cuts "name[/sub/path]": *rest becomes the sub-path, empty or with its '/'. */
+struct bytes target_cut_segment(struct bytes *rest);
+
+/* The function of that name, or an empty view. */
+struct bytes target_function(const struct dialect_config *config, struct bytes name);
+
+/* Likewise; a namespace suffix behind the last dot may follow the name (OpenFaaS). */
+struct bytes target_function_in_namespace(const struct dialect_config *config,
+                                          struct bytes name);
+
+/* What a client calls an invocation: our GUID, or the id that it chose itself in the space
+ * `chosen`. A UUID that is not one of ours (version 8) can only be chosen. */
+struct op_id target_id(struct bytes text, enum id_space chosen);
+
+#endif
