@@ -92,6 +92,14 @@ static void add(struct exec_env *e, const char *name, struct bytes value)
     text_add_char(&e->all, '\0');
 }
 
+/* What is not known here is left to the header of that name. */
+static void add_known(struct exec_env *e, const char *name, struct bytes value)
+{
+    if (value.size > 0) {
+        add(e, name, value);
+    }
+}
+
 static void add_num(struct exec_env *e, const char *name, uint64_t value)
 {
     e->at[e->count++] = e->all.size;
@@ -154,13 +162,14 @@ static void add_request(struct exec_env *e, const struct execution *x)
     }
     add_num(e, "Http_ContentLength", buf_size(x->request->body));
     add_num(e, "Http_Content_Length", buf_size(x->request->body));
-    add(e, "Http_Host", x->forwarded_host);
+    add(e, "Http_Host",
+        x->forwarded_host.size > 0 ? x->forwarded_host : header_lines_value(v.headers, "Host"));
     add(e, "Http_X_Call_Id", x->call_id);
     add(e, "Http_Idempotency_Key", bytes_of(key, sizeof key));
     add_num(e, "Http_X_Attempt", x->attempt);
-    add(e, "Http_X_Forwarded_For", x->forwarded_for);
-    add(e, "Http_X_Forwarded_Host", x->forwarded_host);
-    add(e, "Http_X_Forwarded_Proto", x->forwarded_proto);
+    add_known(e, "Http_X_Forwarded_For", x->forwarded_for);
+    add_known(e, "Http_X_Forwarded_Host", x->forwarded_host);
+    add_known(e, "Http_X_Forwarded_Proto", x->forwarded_proto);
 }
 
 char **exec_env_render(struct exec_env *e, const struct execution *x)

@@ -7,6 +7,8 @@ static const struct {
 } table[] = {
     {"builtin:", &handler_builtin},
     {"exec:", &handler_exec},
+    {"http://", &handler_http},
+    {"https://", &handler_http},
 };
 
 const struct handler *handler_for(struct bytes target)

@@ -1,0 +1,169 @@
+#include "lib_upstream.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+struct upstream_connection {
+    uv_tcp_t tcp;
+    uv_write_t write;
+    struct upstream *upstream;
+    struct upstream_connection *next;
+    char *got;
+    size_t size, room;
+    bool is_closing;
+};
+
+static void on_closed(uv_handle_t *handle)
+{
+    struct upstream_connection *c = handle->data;
+    struct upstream_connection **at = &c->upstream->first;
+    while (*at != c) {
+        at = &(*at)->next;
+    }
+    *at = c->next;
+    c->upstream->open_connections--;
+    free(c->got);
+    free(c);
+}
+
+static void hang_up(struct upstream_connection *c, bool reset)
+{
+    if (c->is_closing) {
+        return;
+    }
+    c->is_closing = true;
+    if (reset) {
+        assert_int_equal(uv_tcp_close_reset(&c->tcp, on_closed), 0);
+    } else {
+        uv_close((uv_handle_t *)&c->tcp, on_closed);
+    }
+}
+
+static void on_written(uv_write_t *write, int status)
+{
+    (void)status;
+    struct upstream_connection *c = write->data;
+    if (c->upstream->then != UPSTREAM_KEEP || c->upstream->closes_idle) {
+        hang_up(c, c->upstream->then == UPSTREAM_RESET);
+    }
+}
+
+/* Length of the whole request at the front, 0: not there yet. */
+static size_t request_size(struct upstream_connection *c)
+{
+    char *end = memmem(c->got, c->size, "\r\n\r\n", 4);
+    if (end == NULL) {
+        return 0;
+    }
+    size_t head = (size_t)(end - c->got) + 4, body = 0;
+    char *length = memmem(c->got, head, "Content-Length: ", 16);
+    if (length != NULL) {
+        body = strtoul(length + 16, NULL, 10);
+    }
+    return c->size >= head + body ? head + body : 0;
+}
+
+static void answer(struct upstream_connection *c, size_t size)
+{
+    struct upstream *u = c->upstream;
+    free(u->last);
+    u->last = malloc(size + 1);
+    memcpy(u->last, c->got, size);
+    u->last[size] = '\0';
+    u->last_size = size;
+    u->requests++;
+    memmove(c->got, c->got + size, c->size - size);
+    c->size -= size;
+    if (u->answer == NULL) {
+        if (u->then != UPSTREAM_KEEP) {
+            hang_up(c, u->then == UPSTREAM_RESET);
+        }
+        return;
+    }
+    size_t answer_size = u->answer_size == 0 ? strlen(u->answer) : u->answer_size;
+    uv_buf_t bytes = uv_buf_init((char *)(uintptr_t)u->answer, (unsigned)answer_size);
+    c->write.data = c;
+    uv_write(&c->write, (uv_stream_t *)&c->tcp, &bytes, 1, on_written);
+}
+
+static void on_alloc(uv_handle_t *handle, size_t suggested_size, uv_buf_t *out)
+{
+    struct upstream_connection *c = handle->data;
+    if (c->room - c->size < suggested_size) {
+        c->room = c->size + suggested_size;
+        assert_true(c->room < UPSTREAM_REQUEST_MAX);
+        c->got = realloc(c->got, c->room);
+    }
+    *out = uv_buf_init(c->got + c->size, (unsigned)(c->room - c->size));
+}
+
+static void on_read(uv_stream_t *stream, ssize_t size, const uv_buf_t *room)
+{
+    (void)room;
+    struct upstream_connection *c = stream->data;
+    if (size < 0) {
+        hang_up(c, false);
+        return;
+    }
+    c->size += (size_t)size;
+    for (size_t n = request_size(c); n > 0 && !c->is_closing; n = request_size(c)) {
+        answer(c, n);
+    }
+}
+
+static void on_connection(uv_stream_t *listener, int status)
+{
+    assert_int_equal(status, 0);
+    struct upstream *u = listener->data;
+    struct upstream_connection *c = calloc(1, sizeof *c);
+    c->upstream = u;
+    c->tcp.data = c;
+    c->next = u->first;
+    u->first = c;
+    assert_int_equal(uv_tcp_init(listener->loop, &c->tcp), 0);
+    assert_int_equal(uv_accept(listener, (uv_stream_t *)&c->tcp), 0);
+    assert_int_equal(uv_read_start((uv_stream_t *)&c->tcp, on_alloc, on_read), 0);
+    u->connections++;
+    u->open_connections++;
+}
+
+void upstream_open(struct upstream *u, struct bench *b)
+{
+    *u = (struct upstream){.then = UPSTREAM_KEEP};
+    struct sockaddr_in at;
+    int size = sizeof at;
+    assert_int_equal(uv_ip4_addr("127.0.0.1", 0, &at), 0);
+    assert_int_equal(uv_tcp_init(loop_uv(b->loop), &u->listener), 0);
+    u->listener.data = u;
+    assert_int_equal(uv_tcp_bind(&u->listener, (const struct sockaddr *)&at, 0), 0);
+    assert_int_equal(uv_listen((uv_stream_t *)&u->listener, 128, on_connection), 0);
+    assert_int_equal(uv_tcp_getsockname(&u->listener, (struct sockaddr *)&at, &size), 0);
+    u->port = ntohs(at.sin_port);
+}
+
+void upstream_hang_up(struct upstream *u)
+{
+    for (struct upstream_connection *c = u->first; c != NULL; c = c->next) {
+        hang_up(c, false);
+    }
+}
+
+void upstream_close(struct upstream *u)
+{
+    upstream_hang_up(u);
+    uv_close((uv_handle_t *)&u->listener, NULL);
+    free(u->last);
+    u->last = NULL;
+}
+
+const char *upstream_target(const struct upstream *u, const char *path)
+{
+    static char text[256];
+    snprintf(text, sizeof text, "http://127.0.0.1:%u%s", u->port, path);
+    return text;
+}
