@@ -122,7 +122,7 @@ struct config {
     struct function_config *functions; /* in the order they were named */
     size_t function_count;
 
-    struct config_origins *origins; /* where each value came from; for --check only */
+    struct config_origins *origins; /* where each value came from */
 };
 
 /* Every setting at its default, no function. Never NULL: memory that we size ourselves at

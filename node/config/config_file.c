@@ -1,4 +1,5 @@
-/* The YAML file, walked key by key. A key that is a setting takes a scalar or a list; a key
+/* The YAML file, walked key by key. A key that is a setting takes a scalar or a list (a list
+ * may also be written with commas, as in a flag); a key
  * that begins longer ones takes a mapping. A wrong node costs one fault and is passed over
  * whole; only what makes the rest unreadable (syntax, depth, size) ends the walk. */
 #include "config/loader.h"
@@ -137,18 +138,15 @@ static void fault_type(struct walk *w, const struct place *at, const struct sett
 
 static void read_setting(struct walk *w, const struct place *at, const struct setting *s)
 {
-    bool wants_list = setting_is_list(s);
     if (is_decorated(w, at)) {
         skip(w);
-    } else if (w->node.kind == YAML_IS_LIST && wants_list) {
+    } else if (w->node.kind == YAML_IS_LIST && setting_is_list(s)) {
         read_list(w, at, s);
     } else if (w->node.kind != YAML_IS_SCALAR) {
         fault_type(w, at, s, w->node.kind == YAML_IS_LIST ? "is a list" : "is a mapping");
         skip(w);
     } else if (w->node.is_null) {
         fault_type(w, at, s, "has no value");
-    } else if (wants_list && w->node.text.size > 0) {
-        fault_type(w, at, s, "is not a list");
     } else {
         put(w, w->node.line, at, s, w->node.text);
     }
@@ -311,22 +309,19 @@ static void read_key(struct walk *w, const struct place *parent, struct seen *se
         skip(w);
         return;
     }
+    char fault[80] = "";
     size_t before = seen_before(seen, word, line);
-    if (before == 0 && memchr(word.at, '.', word.size) != NULL && !parent->in_functions) {
-        fault_at(w, line, parent, "has a key with a dot; allowed: nested keys, as a: {b: 1}");
-        next(w);
-        skip(w);
-        return;
+    if (before > 0) {
+        snprintf(fault, sizeof fault, "stands twice, first in line %zu; allowed: once", before);
+    } else if (memchr(word.at, '.', word.size) != NULL && !parent->in_functions) {
+        snprintf(fault, sizeof fault, "has a dot; allowed: nested keys, as a: {b: 1}");
     }
     struct place at = enter(w, parent, word, line);
     next(w);
-    if (before == 0) {
+    if (fault[0] == '\0') {
         read_value(w, parent, &at, line);
     } else {
-        char message[80];
-        snprintf(message, sizeof message, "stands twice, first in line %zu; allowed: once",
-                 before);
-        fault_at(w, line, &at, message);
+        fault_at(w, line, &at, fault);
         skip(w);
     }
     place_fini(&at);

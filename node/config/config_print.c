@@ -3,7 +3,7 @@
 #include "config/loader.h"
 #include "config/value.h"
 
-#define ORIGIN_COLUMN 48 /* of the comment that says where a value came from */
+#define DEFAULT_COLUMN 48 /* of the comment that marks a value that nobody gave */
 
 static void add_spaces(struct text *out, size_t count)
 {
@@ -55,10 +55,12 @@ static void print_settings(const struct check_lines *lines)
         add_spaces(lines->out, indent);
         text_addf(lines->out, "%.*s: ", BYTES_ARG(word));
         value_print(s, lines->base, lines->out);
-        size_t width = lines->out->size - start;
-        add_spaces(lines->out, width < ORIGIN_COLUMN ? ORIGIN_COLUMN - width : 1);
-        text_addf(lines->out, "# %s\n",
-                  lines->origins[i] == NULL ? "default" : lines->origins[i]);
+        if (lines->origins[i] == NULL) {
+            size_t width = lines->out->size - start;
+            add_spaces(lines->out, width < DEFAULT_COLUMN ? DEFAULT_COLUMN - width : 1);
+            text_add_str(lines->out, "# default");
+        }
+        text_add_char(lines->out, '\n');
         before = s->key;
     }
 }
@@ -193,8 +195,8 @@ static const char document_head[] =
     "\n"
     "Sizes are bytes, with `KiB`, `MiB`, `GiB` allowed. Lists are YAML lists, or\n"
     "comma-separated in a flag or variable. `callbackd --check` reads everything, prints what\n"
-    "it would run with and where each value came from, and exits 0; or it prints every fault\n"
-    "as `file:line: key: what is wrong, what is allowed`, and exits 2.\n"
+    "it would run with (as a file that means the same; defaults are marked), and exits 0; or\n"
+    "prints every fault as `file:line: key: what is wrong, what is allowed`, and exits 2.\n"
     "\n"
     "```yaml\n"
     "listen: 0.0.0.0:8080\n"

@@ -6,8 +6,8 @@
 
 void config_print_help(struct text *out);
 
-/* What the node would run with, as a YAML file that means the same, with where each value
- * came from. */
+/* What the node would run with, as a YAML file that means the same. Defaults are marked; the
+ * text does not depend on which source a value came from. */
 void config_print_check(const struct config *c, struct text *out);
 
 /* docs/configuration.md. */

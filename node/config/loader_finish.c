@@ -75,8 +75,8 @@ static void finish_node(struct loader *l)
     check_together(l, "cluster.tls.cert", "cluster.tls.key");
     check_together(l, "cluster.tls.key", "cluster.tls.cert");
     if (c->cluster.seeds.count > 0 && c->cluster.listen[0] == '\0') {
-        loader_fault(l, origin_of(c, "cluster.seeds"), bytes_text("cluster.seeds"),
-                     "needs cluster.listen as well: a single node has no peers");
+        loader_warn(l, origin_of(c, "cluster.seeds"),
+                    "cluster.seeds: not used without cluster.listen");
     }
 }
 

@@ -41,7 +41,7 @@ static void yaml_that_is_not_ours_is_refused(void **state)
     assert_only_fault("callback: {ttl_ms: 1}\ncallback: {wait_ms: 1}\n",
                       ":2: callback: stands twice, first in line 1; allowed: once");
     assert_only_fault("callback.ttl_ms: 1\n",
-                      ":1: YAML: has a key with a dot; allowed: nested keys, as a: {b: 1}");
+                      ":1: callback.ttl_ms: has a dot; allowed: nested keys, as a: {b: 1}");
     assert_only_fault("name: &a b\n",
                       ":1: name: has an anchor, alias or tag; allowed: plain values");
     assert_only_fault("name: !!str b\n",
@@ -53,9 +53,6 @@ static void yaml_that_is_not_ours_is_refused(void **state)
                       ":1: listen: has no value; allowed: HOST:PORT or [IPv6]:PORT");
     assert_only_fault("callback: 5\n", ":1: callback: is not a mapping; allowed: nested keys");
     assert_only_fault("- a\n", ":1: YAML: is not a mapping; allowed: nested keys");
-    assert_only_fault("webhook:\n  allow: a\n",
-                      ":2: webhook.allow: is not a list; allowed: a list of addresses, "
-                      "networks (10.0.0.0/8) or host names");
     assert_only_fault("webhook:\n  allow: [a, [b]]\n",
                       ":2: webhook.allow: has an item that is not one value; allowed: [a, b]");
     assert_only_fault("a: 1\n---\nb: 2\n" + 5,
@@ -192,9 +189,6 @@ static void values_that_do_not_fit_together_are_refused(void **state)
     assert_only_fault("callback: {wait_ms: 5, wait_max_ms: 4}\n",
                       ":1: callback.wait_ms: 5 is above callback.wait_max_ms (4); allowed: at "
                       "most that");
-    assert_only_fault("cluster:\n  seeds: [a:1]\n",
-                      ":2: cluster.seeds: needs cluster.listen as well: a single node has no "
-                      "peers");
     assert_only_fault("functions:\n"
                       "  a: {target: 'builtin:echo', jube_model: "
                       "90c425fd-101a-420b-91d1-cb7a24a969cc}\n"

@@ -214,9 +214,9 @@ static void check_prints_a_file_that_means_the_same(void **state)
     assert_int_equal(second.verdict, CONFIG_DONE);
     assert_contains(&first.report.out, "  ttl_ms: 60000");
     assert_contains(&first.report.out, "# default\n");
-    assert_contains(&second.report.out, "\n  listen: 127.0.0.1:0 ");
+    assert_contains(&second.report.out, "\n  listen: 127.0.0.1:0\n");
     assert_contains(&second.report.out, "\n  allow: [\"10.0.0.0/8\", \"::1\", \"host\"]");
-    assert_contains(&second.report.out, "\n      codes: [] ");
+    assert_contains(&second.report.out, "\n      codes: []\n");
     const struct config *a = first.config, *b = second.config;
     assert_string_equal(a->name, "o'dd: #1");
     assert_string_equal(a->name, b->name);
@@ -231,15 +231,33 @@ static void check_prints_a_file_that_means_the_same(void **state)
     loaded_fini(&second);
 }
 
-static void check_names_where_each_value_came_from(void **state)
+static void check_marks_defaults_and_prints_the_same_for_every_source(void **state)
 {
     (void)state;
-    struct loaded l = load("\n\ncallback:\n  ttl_ms: 5\n", ENVIRON("CALLBACKD_ADMIN=h:1"),
-                           FLAGS("--listen=h:2", "--check"));
-    assert_int_equal(l.verdict, CONFIG_DONE);
-    assert_contains(&l.report.out, ":4\n");
-    assert_contains(&l.report.out, "# CALLBACKD_ADMIN\n");
-    assert_contains(&l.report.out, "# --listen\n");
+    struct loaded file =
+        load("admin: h:1\nwebhook:\n  allow: [a, b]\n", NULL, FLAGS("--check"));
+    struct loaded flag =
+        load(NULL, NULL, FLAGS("--admin=h:1", "--set", "webhook.allow=a,b", "--check"));
+    struct loaded variable = load(
+        NULL, ENVIRON("CALLBACKD_ADMIN=h:1", "CALLBACKD_WEBHOOK_ALLOW=a, b"), FLAGS("--check"));
+    assert_int_equal(file.verdict, CONFIG_DONE);
+    assert_contains(&file.report.out, "\nadmin: h:1\n");
+    assert_contains(&file.report.out,
+                    "\nlisten: 127.0.0.1:8080                          # def");
+    assert_true(bytes_equal(text_view(&file.report.out), text_view(&flag.report.out)));
+    assert_true(bytes_equal(text_view(&file.report.out), text_view(&variable.report.out)));
+    loaded_fini(&file);
+    loaded_fini(&flag);
+    loaded_fini(&variable);
+}
+
+static void a_list_in_the_file_may_be_written_with_commas(void **state)
+{
+    (void)state;
+    struct loaded l = load("cluster:\n  seeds: 127.0.0.1:1,dns:nodes:2\n", NULL, NULL);
+    assert_int_equal(l.verdict, CONFIG_RUN);
+    assert_int_equal(l.config->cluster.seeds.count, 2);
+    assert_contains(&l.report.warnings, "cluster.seeds: not used without cluster.listen");
     loaded_fini(&l);
 }
 
@@ -283,7 +301,8 @@ int main(void)
         cmocka_unit_test(variables_of_openfaas_are_durations),
         cmocka_unit_test(sizes_take_units),
         cmocka_unit_test(check_prints_a_file_that_means_the_same),
-        cmocka_unit_test(check_names_where_each_value_came_from),
+        cmocka_unit_test(check_marks_defaults_and_prints_the_same_for_every_source),
+        cmocka_unit_test(a_list_in_the_file_may_be_written_with_commas),
         cmocka_unit_test(help_and_version_need_nothing_else),
         cmocka_unit_test(an_empty_file_changes_nothing),
     };
