@@ -1,9 +1,8 @@
 #include "proto/codec.h"
 
 #include "base/err.h"
+#include "base/unreachable.h"
 #include "proto/codec_fields.h"
-
-#include <assert.h>
 
 static void put(struct mp_out *out, const struct msg *m)
 {
@@ -18,7 +17,7 @@ static void put(struct mp_out *out, const struct msg *m)
     case MSG_KIND_END:
         break;
     }
-    assert(!"a message of no kind");
+    UNREACHABLE("a message of no kind");
 }
 
 int codec_encode(struct frame_queue *q, const struct msg *m, uint64_t sent_ms, size_t frame_max)

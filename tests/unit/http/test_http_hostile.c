@@ -87,7 +87,9 @@ static const struct hostile cases[] = {
     CASE("last chunk ends in LF", CHUNKED "0\n\n", "400"),
     CASE("trailer ends in LF", CHUNKED "0\r\nA: b\n\n", "400"),
     CASE("good chunks", CHUNKED "1\r\na\r\n2;x=y\r\nbc\r\n0\r\nA: b\r\n\r\n", "200 200"),
-    CASE("trailer that would frame", CHUNKED "0\r\nContent-Length: 30\r\n\r\n", "200 200"),
+    /* llhttp of Debian 12 passes it over, that of Debian 13 refuses it. */
+    CASE("trailer that would frame", CHUNKED "0\r\nContent-Length: 30\r\n\r\n",
+         "200 200|400"),
     /* Lines: RFC 9112 2.2, 5. */
     CASE("lines end in LF", "GET / HTTP/1.1\nHost: x\n\n", "400"),
     CASE("one line ends in LF", "GET / HTTP/1.1\r\nHost: x\nA: b\r\n\r\n", "400"),
@@ -194,6 +196,17 @@ static void list_statuses(const char *got, char *out, size_t room)
     }
 }
 
+/* `wanted` is one list of statuses, or two with a bar between, either of which is right. */
+static bool is_allowed(const char *wanted, const char *found)
+{
+    const char *bar = strchr(wanted, '|');
+    size_t first = bar == NULL ? strlen(wanted) : (size_t)(bar - wanted);
+    if (strlen(found) == first && memcmp(wanted, found, first) == 0) {
+        return true;
+    }
+    return bar != NULL && strcmp(bar + 1, found) == 0;
+}
+
 /* False: the answers were others. All cases run, so that one run tells all that is wrong. */
 static bool run_case(const struct hostile *c, size_t step)
 {
@@ -210,7 +223,7 @@ static bool run_case(const struct hostile *c, size_t step)
     char *got = client_read(&f, fd, NULL, NULL);
     char statuses[64];
     list_statuses(got, statuses, sizeof statuses);
-    bool right = strcmp(statuses, c->statuses) == 0;
+    bool right = is_allowed(c->statuses, statuses);
     if (!right) {
         print_error("%s, in steps of %zu: %s, not %s\n", c->what, step, statuses, c->statuses);
     }
