@@ -88,8 +88,7 @@ static const struct hostile cases[] = {
     CASE("trailer ends in LF", CHUNKED "0\r\nA: b\n\n", "400"),
     CASE("good chunks", CHUNKED "1\r\na\r\n2;x=y\r\nbc\r\n0\r\nA: b\r\n\r\n", "200 200"),
     /* llhttp of Debian 12 passes it over, that of Debian 13 refuses it. */
-    CASE("trailer that would frame", CHUNKED "0\r\nContent-Length: 30\r\n\r\n",
-         "200 200|400"),
+    CASE("trailer that would frame", CHUNKED "0\r\nContent-Length: 30\r\n\r\n", "200 200|400"),
     /* Lines: RFC 9112 2.2, 5. */
     CASE("lines end in LF", "GET / HTTP/1.1\nHost: x\n\n", "400"),
     CASE("one line ends in LF", "GET / HTTP/1.1\r\nHost: x\nA: b\r\n\r\n", "400"),
