@@ -57,9 +57,9 @@ static void name_is_resolved_or_named_as_unknown(void **state)
     struct errmsg em = {0};
     assert_int_equal(address_resolve(&a, bytes_text("localhost:8123"), &em), 0);
     assert_int_equal(address_port(&a), 8123);
-    assert_int_equal(address_resolve(&a, bytes_text("no-such-host.invalid:1"), &em),
-                     ERR_NOTFOUND);
-    assert_non_null(strstr(em.text, "no-such-host.invalid"));
+    /* A name that no resolver sends anywhere, so that no network is needed. */
+    assert_int_equal(address_resolve(&a, bytes_text("no..such..host:1"), &em), ERR_NOTFOUND);
+    assert_non_null(strstr(em.text, "no..such..host"));
 }
 
 static void long_host_is_refused(void **state)
