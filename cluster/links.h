@@ -107,13 +107,36 @@ bool cluster_link_member(const struct cluster *c, uint64_t link, struct cluster_
     X(claims_served)                                                                           \
     X(claims_pending)                                                                          \
     X(claims_gone)                                                                             \
-    X(claims_unknown) X(claims_no_quorum) X(claims_released) X(lines) X(yields)                \
-        X(stale_grants) X(line_full) X(takeovers) X(attempts_exhausted) X(duplicate_results)   \
-            X(duplicate_collections) X(accept_naks) X(accept_timeouts) X(fetches) X(offers)    \
-                X(watermark_drops) X(digest_drops) X(late_creates) X(payload_fetches)          \
-                    X(suspicions) X(refutations) X(deaths) X(links_opened) X(links_rejected)   \
-                        X(resyncs) X(tombstones_pressed) X(redeliveries) X(window_waits)       \
-                            X(handed_over) X(orphans_resolved)
+    X(claims_unknown)                                                                          \
+    X(claims_no_quorum)                                                                        \
+    X(claims_released)                                                                         \
+    X(lines)                                                                                   \
+    X(yields)                                                                                  \
+    X(stale_grants)                                                                            \
+    X(line_full)                                                                               \
+    X(takeovers)                                                                               \
+    X(attempts_exhausted)                                                                      \
+    X(duplicate_results)                                                                       \
+    X(duplicate_collections)                                                                   \
+    X(accept_naks)                                                                             \
+    X(accept_timeouts)                                                                         \
+    X(fetches)                                                                                 \
+    X(offers)                                                                                  \
+    X(watermark_drops)                                                                         \
+    X(digest_drops)                                                                            \
+    X(late_creates)                                                                            \
+    X(payload_fetches)                                                                         \
+    X(suspicions)                                                                              \
+    X(refutations)                                                                             \
+    X(deaths)                                                                                  \
+    X(links_opened)                                                                            \
+    X(links_rejected)                                                                          \
+    X(resyncs)                                                                                 \
+    X(tombstones_pressed)                                                                      \
+    X(redeliveries)                                                                            \
+    X(window_waits)                                                                            \
+    X(handed_over)                                                                             \
+    X(orphans_resolved)
 
 struct cluster_counters {
 #define CLUSTER_COUNTER_FIELD(name) uint64_t name;

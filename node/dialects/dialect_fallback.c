@@ -1,8 +1,7 @@
 /* The last dialect: routes that nobody has, and the pages that describe us. */
+#include "base/unreachable.h"
 #include "dialects/answers.h"
 #include "dialects/problem.h"
-
-#include <assert.h>
 
 static bool is_get(const struct http_request *in)
 {
@@ -60,7 +59,7 @@ static void fallback_render(const struct dialect_config *config, const struct ht
     (void)op;
     (void)reply;
     (void)answer;
-    assert(!"the fallback has no operations");
+    UNREACHABLE("the fallback has no operations");
 }
 
 const struct dialect dialect_fallback = {

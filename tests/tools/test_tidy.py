@@ -138,6 +138,8 @@ ADDED = [
     ('atoi', 'node/config/file.c', 'int t(char *a)\n{\n    return atoi(a);\n}\n', 'banned'),
     ('rand', 'node/main.c', 'int t(void)\n{\n    return rand();\n}\n', 'banned'),
     ('alloca', 'node/main.c', 'void *t(void)\n{\n    return alloca(9);\n}\n', 'banned'),
+    ('a text taken for true', 'node/main.c',
+     'void t(void)\n{\n    assert(!"never");\n}\n', 'assert'),
     ('a long function', 'node/main.c', body_of(68), 'length'),
     ('a deep function', 'node/main.c', nest_of(4), 'nesting'),
     ('six parameters', 'node/main.c',
