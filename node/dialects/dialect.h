@@ -58,7 +58,7 @@ struct dialect {
                    struct http_answer *answer);
 };
 
-extern const struct dialect dialect_native, dialect_fallback;
+extern const struct dialect dialect_native, dialect_jube, dialect_fallback;
 
 /* The table, most specific routes first. */
 extern const struct dialect *const dialects[];
@@ -78,7 +78,8 @@ struct dialect_routing dialect_route(const struct dialect_config *config,
  * every dialect, so the configuration refuses it at start. */
 bool dialect_name_is_reserved(struct bytes name);
 
-/* A problem document (RFC 9457): status, /problems/<slug>, and what to say. */
+/* A problem document (RFC 9457): status, /problems/<slug>, and what to say; NULL: what there is
+ * to say of every such problem. */
 void dialect_problem(struct http_answer *answer, uint16_t status, const char *slug,
                      const char *detail, struct bytes instance);
 

@@ -2,6 +2,7 @@
 
 const struct dialect *const dialects[] = {
     &dialect_native,
+    &dialect_jube,
     &dialect_fallback,
 };
 

@@ -78,10 +78,8 @@ void dialect_problem(struct http_answer *answer, uint16_t status, const char *sl
     text_add_str(t, kind->title);
     text_add_str(t, "\",\"status\":");
     text_add_num(t, status);
-    if (detail != NULL) {
-        text_add_str(t, ",\"detail\":");
-        text_add_json(t, bytes_text(detail));
-    }
+    text_add_str(t, ",\"detail\":");
+    text_add_json(t, bytes_text(detail != NULL ? detail : kind->meaning));
     if (instance.size > 0) {
         text_add_str(t, ",\"instance\":");
         text_add_json(t, instance);

@@ -41,10 +41,21 @@ struct bytes target_function_in_namespace(const struct dialect_config *config,
     return target_function(config, bytes_of(name.at, (size_t)(dot - name.at)));
 }
 
+int target_guid(struct guid *out, struct bytes text)
+{
+    /* A client that encodes its paths writes braces like this. */
+    size_t n = 3;
+    if (text.size > 2 * n && bytes_is_nocase(bytes_of(text.at, n), "%7B") &&
+        bytes_is_nocase(bytes_of(text.at + text.size - n, n), "%7D")) {
+        text = bytes_of(text.at + n, text.size - 2 * n);
+    }
+    return guid_parse(out, text);
+}
+
 struct op_id target_id(struct bytes text, enum id_space chosen)
 {
     struct op_id id = {.space = chosen, .text = text};
-    if (guid_parse(&id.guid, text) == 0 && id.guid.at[6] >> 4 == 8) {
+    if (target_guid(&id.guid, text) == 0 && id.guid.at[6] >> 4 == 8) {
         id.space = ID_GUID;
     }
     return id;

@@ -18,6 +18,9 @@ struct bytes target_function(const struct dialect_config *config, struct bytes n
 struct bytes target_function_in_namespace(const struct dialect_config *config,
                                           struct bytes name);
 
+/* guid_parse() of a piece of a path, whose braces may be percent-encoded. */
+int target_guid(struct guid *out, struct bytes text);
+
 /* What a client calls an invocation: our GUID, or the id that it chose itself in the space
  * `chosen`. A UUID that is not one of ours (version 8) can only be chosen. */
 struct op_id target_id(struct bytes text, enum id_space chosen);

@@ -137,9 +137,13 @@ static bool is_wanted(struct http_conn *c)
     }
     x->is_told = true;
     c->state = HTTP_CONN_OWNED;
+    x->request.head_only = !x->is_read;
     bool wants = config->on_head(config->owner, x);
     if (c->state == HTTP_CONN_CLOSED) {
         return false;
+    }
+    if (wants) {
+        x->request.head_only = false;
     }
     assert(wants == (c->state == HTTP_CONN_OWNED)); /* false means: answered already */
     return wants;

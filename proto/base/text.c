@@ -99,8 +99,7 @@ void text_addf(struct text *t, const char *fmt, ...)
     t->size += (size_t)n;
 }
 
-/* Length of the UTF-8 sequence at the front of `b`, 0 when it is not valid (RFC 3629). */
-static size_t utf8_sequence(struct bytes b)
+size_t text_utf8_sequence(struct bytes b)
 {
     uint8_t lead = b.at[0];
     size_t need = lead < 0x80   ? 1
@@ -154,7 +153,7 @@ void text_add_json(struct text *t, struct bytes b)
 {
     text_add_char(t, '"');
     while (b.size > 0) {
-        size_t n = utf8_sequence(b);
+        size_t n = text_utf8_sequence(b);
         if (n == 0) {
             text_add_str(t, "\xef\xbf\xbd");
             n = 1;

@@ -33,6 +33,10 @@ void text_addf(struct text *t, const char *fmt, ...) __attribute__((format(print
  * U+FFFD, so that the result is always valid JSON. */
 void text_add_json(struct text *t, struct bytes b);
 
+/* Length of the UTF-8 sequence at the front of `b`, which is not empty; 0 when it is not valid
+ * (RFC 3629). */
+size_t text_utf8_sequence(struct bytes b);
+
 /* Room for `size` more bytes at the returned address, or NULL; text_commit() what was used. */
 char *text_reserve(struct text *t, size_t size);
 void text_commit(struct text *t, size_t size);

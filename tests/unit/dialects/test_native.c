@@ -114,19 +114,23 @@ static const struct answer_case {
     {"POST /v1/functions/nobody/x\n\n",
      "404\nContent-Type: application/problem+json\nCache-Control: no-store\n\n"
      "{\"type\":\"/problems/unknown-function\",\"title\":\"Unknown function\",\"status\":404,"
-     "\"instance\":\"/v1/functions/nobody/x\"}"},
+     "\"detail\":\"No function of that name is configured here. Nothing was "
+     "accepted.\",\"instance\":\"/v1/functions/nobody/x\"}"},
     {"POST /v1/functions/a%20b\n\n",
      "404\nContent-Type: application/problem+json\nCache-Control: no-store\n\n"
      "{\"type\":\"/problems/unknown-function\",\"title\":\"Unknown function\",\"status\":404,"
-     "\"instance\":\"/v1/functions/a%20b\"}"},
+     "\"detail\":\"No function of that name is configured here. Nothing was "
+     "accepted.\",\"instance\":\"/v1/functions/a%20b\"}"},
     {"POST /v1/invocations/" GUID_A "\n\n",
      "405\nAllow: GET, HEAD, DELETE\nContent-Type: application/problem+json\n"
      "Cache-Control: no-store\n\n{\"type\":\"/problems/method-not-allowed\",\"title\":"
-     "\"Method not allowed\",\"status\":405,\"instance\":\"/v1/invocations/" GUID_A "\"}"},
+     "\"Method not allowed\",\"status\":405,\"detail\":\"The route exists, but not for this "
+     "method; `Allow` names those that it has.\",\"instance\":\"/v1/invocations/" GUID_A "\"}"},
     {"PUT /v1/callbacks/" GUID_A "\n\n",
      "405\nAllow: GET, HEAD, DELETE\nContent-Type: application/problem+json\n"
      "Cache-Control: no-store\n\n{\"type\":\"/problems/method-not-allowed\",\"title\":"
-     "\"Method not allowed\",\"status\":405,\"instance\":\"/v1/callbacks/" GUID_A "\"}"},
+     "\"Method not allowed\",\"status\":405,\"detail\":\"The route exists, but not for this "
+     "method; `Allow` names those that it has.\",\"instance\":\"/v1/callbacks/" GUID_A "\"}"},
 };
 
 static void what_is_refused_is_a_problem_document(void **state)
@@ -199,6 +203,8 @@ static void ids_are_guids_in_any_spelling_or_the_clients_own(void **state)
         {"GET /v1/invocations/" GUID_A "\n\n", ID_GUID},
         {"GET /v1/invocations/018F3A5E7C218ABC9DEF00112233AABB\n\n", ID_GUID},
         {"GET /v1/invocations/{" GUID_A "}\n\n", ID_GUID},
+        {"GET /v1/invocations/%7b" GUID_A "%7D\n\n", ID_GUID},
+        {"GET /v1/invocations/%7b%7D\n\n", ID_CALL},
         {"GET /v1/invocations/" MODEL_GUID "\n\n", ID_CALL}, /* version 4: not ours */
         {"GET /v1/invocations/order-17\n\n", ID_CALL},
     };
