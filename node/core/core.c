@@ -224,6 +224,15 @@ bool core_is_draining(const struct core *c)
     return c->draining;
 }
 
+bool core_abandon(struct core *c)
+{
+    struct work *w = NULL;
+    while (core_has_room(c) && (w = work_any_running(c->works)) != NULL) {
+        core_run_abandon(c, w);
+    }
+    return w != NULL;
+}
+
 const struct functions *core_functions(const struct core *c)
 {
     return c->functions;

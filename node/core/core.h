@@ -26,7 +26,6 @@ struct core_config {
     uint32_t wait_ms;        /* callback.wait_ms */
     uint32_t wait_max_ms;    /* callback.wait_max_ms */
     uint32_t jube_wait_ms;   /* jube.callback_timeout_ms */
-    uint32_t jube_ttl_ms;    /* likewise */
     uint32_t home_tag;       /* 24 bits of our node id, for GUIDs */
     struct webhook_policy webhook;
     uint64_t seed;
@@ -81,6 +80,10 @@ void core_tick(struct core *c, uint64_t now_ms);
 void core_drain(struct core *c, uint64_t now_ms);
 bool core_is_draining(const struct core *c);
 
+/* The process ends without waiting: stops some of what runs (EFFECT_STOP); true while more is
+ * left. Nobody is told. */
+bool core_abandon(struct core *c);
+
 enum core_effect_kind {
     EFFECT_REPLY,   /* `call`, `reply`: answer the client. The call may be forgotten after it,
                      * unless reply.report_sent */
@@ -90,18 +93,6 @@ enum core_effect_kind {
     EFFECT_WEBHOOK_STOP, /* `webhook.id`: end it, nothing is awaited */
     EFFECT_LINK,         /* `link`: an effect of the cluster for its links */
     EFFECT_DRAINED,      /* the process may exit */
-};
-
-/* One attempt to bring a callback to its URL. All borrowed. */
-struct webhook_attempt {
-    uint64_t id;
-    struct bytes url;
-    const struct result *result;
-    struct guid guid;
-    struct bytes client_id, function;
-    uint64_t created_at_ms; /* wall clock, for X-Start-Time */
-    uint64_t duration_ms;
-    uint32_t retry, retry_max; /* X-Retry, X-Retry-Max */
 };
 
 struct core_effect {

@@ -37,6 +37,18 @@ struct webhook {
     struct result result; /* SENDING: own references */
 };
 
+/* One attempt to bring a callback to its URL. All borrowed. */
+struct webhook_attempt {
+    uint64_t id;
+    struct bytes url;
+    const struct result *result;
+    struct guid guid;
+    struct bytes client_id, function;
+    uint64_t created_at_ms; /* wall clock, for X-Start-Time */
+    uint64_t duration_ms;
+    uint32_t retry, retry_max; /* X-Retry, X-Retry-Max */
+};
+
 /* What became of one attempt. */
 struct webhook_outcome {
     uint16_t status;        /* of the receiver; 0: no answer */

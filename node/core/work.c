@@ -194,6 +194,16 @@ uint64_t work_execution_id(const struct works *ws, const struct work *w)
     return (uint64_t)ws->slots[w->slot].turn << 32 | w->slot;
 }
 
+struct work *work_any_running(const struct works *ws)
+{
+    for (uint32_t i = 0; i < ws->slot_count; i++) {
+        if (ws->slots[i].work != NULL) {
+            return ws->slots[i].work;
+        }
+    }
+    return NULL;
+}
+
 struct work *work_running(const struct works *ws, uint64_t execution_id)
 {
     uint32_t slot = (uint32_t)execution_id;

@@ -66,6 +66,9 @@ struct work *work_start_next(struct works *ws, struct function *f, uint64_t now_
 /* Not running any more: gives back slot and timer. The state is RESTING then. */
 void work_stop(struct works *ws, struct work *w);
 
+/* Any work that runs, or NULL; for the end of the process. */
+struct work *work_any_running(const struct works *ws);
+
 /* The running work with that execution id, or NULL. */
 struct work *work_running(const struct works *ws, uint64_t execution_id);
 uint64_t work_execution_id(const struct works *ws, const struct work *w);

@@ -1,0 +1,55 @@
+#include "io/crypto.h"
+
+#include <openssl/evp.h>
+#include <openssl/params.h>
+
+int crypto_hmac_sha256(uint8_t out[CRYPTO_SHA256_SIZE], struct bytes key,
+                       const struct bytes *parts, size_t count)
+{
+    char digest[] = "SHA256";
+    const OSSL_PARAM params[] = {
+        OSSL_PARAM_construct_utf8_string("digest", digest, 0),
+        OSSL_PARAM_construct_end(),
+    };
+    EVP_MAC *mac = EVP_MAC_fetch(NULL, "HMAC", NULL);
+    EVP_MAC_CTX *ctx = mac == NULL ? NULL : EVP_MAC_CTX_new(mac);
+    size_t size = 0;
+    bool ok = ctx != NULL && EVP_MAC_init(ctx, key.at, key.size, params) == 1;
+    for (size_t i = 0; i < count && ok; i++) {
+        ok = parts[i].size == 0 || EVP_MAC_update(ctx, parts[i].at, parts[i].size) == 1;
+    }
+    ok = ok && EVP_MAC_final(ctx, out, &size, CRYPTO_SHA256_SIZE) == 1;
+    EVP_MAC_CTX_free(ctx);
+    EVP_MAC_free(mac);
+    return ok && size == CRYPTO_SHA256_SIZE ? 0 : ERR_NOMEM;
+}
+
+void crypto_add_base64(struct text *out, struct bytes b)
+{
+    size_t size = (b.size + 2) / 3 * 4;
+    char *to = text_reserve(out, size + 1); /* the encoder ends with a zero */
+    if (to != NULL) {
+        EVP_EncodeBlock((unsigned char *)to, b.at, (int)b.size);
+        text_commit(out, size);
+    }
+}
+
+int crypto_add_decoded(struct text *out, struct bytes text)
+{
+    if (text.size == 0 || text.size % 4 != 0) {
+        return ERR_MALFORMED;
+    }
+    char *to = text_reserve(out, text.size / 4 * 3);
+    if (to == NULL) {
+        return ERR_NOMEM;
+    }
+    int size = EVP_DecodeBlock((unsigned char *)to, text.at, (int)text.size);
+    if (size < 0) {
+        return ERR_MALFORMED;
+    }
+    /* The decoder counts what the padding stands for. */
+    size -= text.at[text.size - 1] == '=';
+    size -= text.at[text.size - 2] == '=';
+    text_commit(out, (size_t)size);
+    return 0;
+}
