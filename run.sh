@@ -73,8 +73,10 @@ run_quietly() {
 }
 run_quietly cmake -S . -B build -G Ninja -DCMAKE_BUILD_TYPE=RelWithDebInfo -DBUILD_TESTING=OFF
 run_quietly cmake --build build --target callbackd callbackctl
+# The sample functions, as an outsider builds them: a program, and a plugin by its public header.
+run_quietly cc -O2 -o build/score tests/functions/score_exec.c tests/functions/score.c
 run_quietly cc -O2 -shared -fPIC -I node/include -o build/score.so \
-    tests/functions/score_plugin.c
+    tests/plugins/score_plugin.c tests/functions/score.c
 note "$(build/callbackd --version | head -n 1): build/callbackd and build/callbackctl"
 
 # Functions and nodes ---------------------------------------------------------------------
@@ -99,12 +101,12 @@ wait_for() { # wait_for SECONDS COMMAND...
 }
 
 title "Starting a scoring service and $nodes node(s)"
-python3 tests/functions/score_http.py --port 0 >"$work/score.out" 2>&1 &
+python3 tests/functions/score_http.py --listen 127.0.0.1:0 >"$work/score.out" 2>&1 &
 pids+=($!)
-wait_for 10 grep -q '[0-9]' "$work/score.out" || die "the scoring service did not start"
-score=$(grep -oE '127\.0\.0\.1:[0-9]+' "$work/score.out" | head -n 1)
+wait_for 10 grep -q listening "$work/score.out" || die "the scoring service did not start"
+score=$(sed -n 's/^listening //p' "$work/score.out")
 note "functions: score-http   an upstream, http://$score/score"
-note "           score-exec   a program, tests/functions/score_exec"
+note "           score-exec   a program, build/score"
 note "           score-plugin a plugin, build/score.so"
 note "           echo         built in"
 
@@ -120,7 +122,7 @@ for ((n = 1; n <= nodes; n++)); do
         --listen "127.0.0.1:$(port_or_any $((8080 + n)))"
         --admin "127.0.0.1:$(port_or_any $((9090 + n)))"
         --function "score-http=http://$score/score"
-        --function "score-exec=exec:$PWD/tests/functions/score_exec"
+        --function "score-exec=exec:$PWD/build/score"
         --function "score-plugin=plugin:$PWD/build/score.so"
         --function echo=builtin:echo --function sleep=builtin:sleep
         --set shutdown.delay_ms=0)
@@ -178,7 +180,7 @@ gone_everywhere() {
 first=1
 second=$((nodes > 1 ? 2 : 1))
 third=$((nodes > 2 ? 3 : second))
-tests/tools/transaction.py 4 7 >"$work/transactions"
+python3 tests/functions/make_transactions.py --count 4 --seed 7 >"$work/transactions"
 number=0
 for function in score-http score-exec score-plugin echo; do
     number=$((number + 1))

@@ -161,7 +161,7 @@ run_quick() {
 }
 
 run_sim() {
-    local seeds=$1 program=build/release/callbackd-sim
+    local seeds=$1 program=build/release/sim
     build release || return
     if [ ! -x "$program" ]; then
         skip "simulator" "there is no $program"
