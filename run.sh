@@ -73,7 +73,7 @@ run_quietly() {
 }
 run_quietly cmake -S . -B build -G Ninja -DCMAKE_BUILD_TYPE=RelWithDebInfo -DBUILD_TESTING=OFF
 run_quietly cmake --build build --target callbackd callbackctl
-# The sample functions, as an outsider builds them: a program, and a plugin by its public header.
+# The sample functions, built as an outsider would: a program, and a plugin.
 run_quietly cc -O2 -o build/score tests/functions/score_exec.c tests/functions/score.c
 run_quietly cc -O2 -shared -fPIC -I node/include -o build/score.so \
     tests/plugins/score_plugin.c tests/functions/score.c
