@@ -1,6 +1,6 @@
 /* Every message: its golden bytes, the way back, and what no input can do. */
 #include "base/err.h"
-#include "lib_heap_faults.h"
+#include "heap_faults.h"
 #include "lib_samples.h"
 #include "proto/codec.h"
 

@@ -1,6 +1,6 @@
 /* Frames survive any way of being cut into pieces, and no length is believed unchecked. */
 #include "base/err.h"
-#include "lib_heap_faults.h"
+#include "heap_faults.h"
 #include "proto/frame.h"
 
 #include <setjmp.h>

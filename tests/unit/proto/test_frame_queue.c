@@ -1,7 +1,7 @@
 /* What is queued comes out in order, payloads uncopied, and never half a frame. */
 #include "base/err.h"
 #include "base/rng.h"
-#include "lib_heap_faults.h"
+#include "heap_faults.h"
 #include "proto/frame_queue.h"
 
 #include <setjmp.h>

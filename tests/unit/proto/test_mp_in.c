@@ -2,7 +2,7 @@
  * believe. */
 #include "base/err.h"
 #include "base/rng.h"
-#include "lib_heap_faults.h"
+#include "heap_faults.h"
 #include "proto/mp_guard.h"
 #include "proto/mp_in.h"
 

@@ -1,4 +1,4 @@
-#include "lib_heap_faults.h"
+#include "heap_faults.h"
 
 #include <stddef.h>
 
