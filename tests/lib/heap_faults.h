@@ -1,5 +1,6 @@
-/* Makes the n-th allocation fail, so that every path that has no memory can be walked. Programs
- * that link the target heap_faults are linked with --wrap for malloc, calloc and realloc. */
+/* Makes the n-th allocation fail, so that every path that has no memory can be walked.
+ * Programs that link the target heap_faults are linked with --wrap for malloc, calloc and
+ * realloc. */
 #ifndef TESTS_LIB_HEAP_FAULTS_H
 #define TESTS_LIB_HEAP_FAULTS_H
 

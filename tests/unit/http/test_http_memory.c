@@ -1,8 +1,8 @@
 /* The front when memory is short: one session, again and again, with another allocation of it
  * failing each time. Connections may be refused or broken; nothing may leak, crash, or leave
  * the owner without its last word. */
-#include "lib_front.h"
 #include "heap_faults.h"
+#include "lib_front.h"
 
 #include <sys/socket.h>
 #include <unistd.h>
