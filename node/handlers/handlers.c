@@ -5,10 +5,8 @@ static const struct {
     const char *scheme;
     const struct handler *handler;
 } table[] = {
-    {"builtin:", &handler_builtin},
-    {"exec:", &handler_exec},
-    {"http://", &handler_http},
-    {"https://", &handler_http},
+    {"builtin:", &handler_builtin}, {"exec:", &handler_exec},     {"http://", &handler_http},
+    {"https://", &handler_http},    {"plugin:", &handler_plugin},
 };
 
 const struct handler *handler_for(struct bytes target)

@@ -78,6 +78,16 @@ int buf_grow(struct buf **b, size_t size)
     return 0;
 }
 
+int buf_charge(struct buf *b, struct budget *budget)
+{
+    assert(b->budget == NULL);
+    if (!budget_charge(budget, sizeof *b + b->size)) {
+        return ERR_FULL;
+    }
+    b->budget = budget;
+    return 0;
+}
+
 void buf_drop(struct buf **b)
 {
     struct buf *mine = *b;

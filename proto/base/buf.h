@@ -43,6 +43,10 @@ void buf_shrink(struct buf **b, size_t size);
  * on an error *b is as it was. */
 int buf_grow(struct buf **b, size_t size);
 
+/* Charges a buffer that was made without a budget, as if it had been made with this one. On
+ * ERR_FULL it stays uncharged and the caller's. */
+int buf_charge(struct buf *b, struct budget *budget);
+
 static inline struct buf *buf_share(struct buf *b)
 {
     assert(b->refs > 0 && b->refs < UINT32_MAX);
