@@ -58,7 +58,8 @@ struct dialect {
                    struct http_answer *answer);
 };
 
-extern const struct dialect dialect_native, dialect_jube, dialect_fallback;
+extern const struct dialect dialect_native, dialect_jube, dialect_openfaas, dialect_verda,
+    dialect_fallback;
 
 /* The table, most specific routes first. */
 extern const struct dialect *const dialects[];

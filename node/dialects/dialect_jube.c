@@ -157,7 +157,7 @@ static enum dialect_verdict parse_callback(const struct dialect_config *config,
         return answer_fault(answer, fault);
     }
     out->kind = bytes_is(in->method, "HEAD") ? OP_PEEK : OP_COLLECT;
-    out->id = (struct op_id){.space = ID_GUID, .guid = path->guid, .text = path->id};
+    out->id = (struct op_id){.space = ID_GUID, .guid = path->guid};
     out->wait_ms = read_timeout(config, in->query);
     out->default_wait_jube = true;
     return DIALECT_OP;

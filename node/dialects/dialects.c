@@ -1,9 +1,7 @@
 #include "dialects/dialect.h"
 
 const struct dialect *const dialects[] = {
-    &dialect_native,
-    &dialect_jube,
-    &dialect_fallback,
+    &dialect_native, &dialect_jube, &dialect_openfaas, &dialect_verda, &dialect_fallback,
 };
 
 const size_t dialect_count = sizeof dialects / sizeof dialects[0];

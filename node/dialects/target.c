@@ -1,5 +1,7 @@
 #include "dialects/target.h"
 
+#define FUNCTION_NAME_SIZE_MAX 255
+
 bool target_name_is_valid(struct bytes name)
 {
     for (size_t i = 0; i < name.size; i++) {
@@ -10,7 +12,7 @@ bool target_name_is_valid(struct bytes name)
             return false;
         }
     }
-    return name.size > 0;
+    return name.size > 0 && name.size <= FUNCTION_NAME_SIZE_MAX;
 }
 
 struct bytes target_cut_segment(struct bytes *rest)

@@ -5,7 +5,7 @@
 
 #include "dialects/dialect.h"
 
-/* [-a-zA-Z_0-9.]+ as in OpenFaaS. */
+/* [-a-zA-Z_0-9.]+ as in OpenFaaS, at most 255 characters. */
 bool target_name_is_valid(struct bytes name);
 
 /* Cuts "name[/sub/path]": *rest becomes the sub-path, empty or with its '/'. */

@@ -162,8 +162,10 @@ static void add_request(struct exec_env *e, const struct execution *x)
     }
     add_num(e, "Http_ContentLength", buf_size(x->request->body));
     add_num(e, "Http_Content_Length", buf_size(x->request->body));
+    /* Host itself ends at the front; what it said travels on under this name. */
     add(e, "Http_Host",
-        x->forwarded_host.size > 0 ? x->forwarded_host : header_lines_value(v.headers, "Host"));
+        x->forwarded_host.size > 0 ? x->forwarded_host
+                                   : header_lines_value(v.headers, "X-Forwarded-Host"));
     add(e, "Http_X_Call_Id", x->call_id);
     add(e, "Http_Idempotency_Key", bytes_of(key, sizeof key));
     add_num(e, "Http_X_Attempt", x->attempt);
