@@ -35,7 +35,7 @@ struct peer_stream {
     struct peer_stream_events events;
     union address address;
     int fd;
-    bool connecting, paused, blocked; /* blocked: the last write was not taken whole */
+    bool connecting, blocked; /* blocked: the last write was not taken whole */
     bool closing;
 };
 
@@ -63,7 +63,7 @@ static int plain_read(struct peer_stream *s, uint8_t *to, size_t size, size_t *g
     if (n > 0 || (n < 0 && would_block())) {
         return 0;
     }
-    return ERR_CLOSED;
+    return n == 0 ? ERR_CLOSED : ERR_IO;
 }
 
 static int plain_write(struct peer_stream *s, const struct bytes *runs, size_t count,
@@ -105,7 +105,7 @@ static void set_options(int fd)
 static void watch(struct peer_stream *s)
 {
     int wanted = s->connecting || s->blocked ? UV_WRITABLE : 0;
-    if (!s->connecting && !s->paused && s->events.on_readable != NULL) {
+    if (!s->connecting && s->events.on_readable != NULL) {
         wanted |= UV_READABLE;
     }
     int rc = wanted == 0 ? uv_poll_stop(&s->poll) : uv_poll_start(&s->poll, wanted, on_poll);
@@ -207,7 +207,7 @@ static void on_poll(uv_poll_t *handle, int status, int events)
             watch(s);
         }
     }
-    if ((events & UV_READABLE) != 0 && !s->paused) {
+    if ((events & UV_READABLE) != 0) {
         s->events.on_readable(s->events.owner);
     }
 }
@@ -238,12 +238,9 @@ int peer_stream_write(struct peer_stream *s, const struct bytes *runs, size_t co
     return rc;
 }
 
-void peer_stream_pause(struct peer_stream *s, bool paused)
+void peer_stream_send_end(struct peer_stream *s)
 {
-    if (s->paused != paused) {
-        s->paused = paused;
-        watch(s);
-    }
+    (void)shutdown(s->fd, SHUT_WR); /* of a broken connection there is nothing to end */
 }
 
 const union address *peer_stream_address(const struct peer_stream *s)

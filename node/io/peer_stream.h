@@ -35,7 +35,7 @@ int peer_stream_dial(struct peer_stream **out, struct loop *l, const union addre
 void peer_stream_listen_to(struct peer_stream *s, const struct peer_stream_events *events);
 
 /* 0 and *got: what there was; 0 bytes: nothing now, on_readable comes. ERR_CLOSED: the other
- * side has ended or reset it; nothing more can be read. */
+ * side has sent its last byte. ERR_IO: the connection is broken. */
 int peer_stream_read(struct peer_stream *s, uint8_t *to, size_t size, size_t *got);
 
 /* Hands over as much of the runs as the system takes, in one call; *sent says how much. When it
@@ -43,8 +43,8 @@ int peer_stream_read(struct peer_stream *s, uint8_t *to, size_t size, size_t *go
 int peer_stream_write(struct peer_stream *s, const struct bytes *runs, size_t count,
                       size_t *sent);
 
-/* Stops or resumes on_readable: back-pressure to the sender. */
-void peer_stream_pause(struct peer_stream *s, bool paused);
+/* Tells the other side that nothing more comes; reading goes on. */
+void peer_stream_send_end(struct peer_stream *s);
 
 /* Who is at the other end. */
 const union address *peer_stream_address(const struct peer_stream *s);
