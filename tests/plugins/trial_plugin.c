@@ -87,7 +87,7 @@ static int invoke(void *instance, const struct callbackd_request *q,
         }
         return 0;
     }
-    for (int is_hanging = is(q->query, "hang"); is_hanging;) {
+    while (is(q->query, "hang")) {
         nap(); /* deaf to everything */
     }
     if (is(q->query, "nothing")) {
