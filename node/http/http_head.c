@@ -13,9 +13,12 @@ struct scan {
 /* RFC 9112 3.2: empty, or a host with an optional port; nothing that could be a path. */
 static bool host_is_right(struct bytes value)
 {
+    static const bool is_foreign[256] = {
+        ['/'] = true, ['?'] = true, ['#'] = true, ['@'] = true, ['\\'] = true, [','] = true,
+    };
     for (size_t i = 0; i < value.size; i++) {
         uint8_t c = value.at[i];
-        if (c <= ' ' || c >= 0x7f || strchr("/?#@\\,", c) != NULL) {
+        if (c <= ' ' || c >= 0x7f || is_foreign[c]) {
             return false;
         }
     }

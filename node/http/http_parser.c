@@ -5,6 +5,8 @@
 #include <stdlib.h>
 
 #define HEAD_ROOM_KEPT     4096u /* bytes of a head's memory kept for the next request */
+#define LINES_FIRST_ROOM   16u   /* header lines there is room for at first */
+#define LINES_ROOM_KEPT    32u   /* likewise kept for the next request */
 #define CHUNK_OVERHEAD_MAX 16u   /* bytes of chunk framing we bear with for a byte of body */
 
 /* Where a header's name lies in the head. Its value is what stands between the colon and the
@@ -27,8 +29,9 @@ struct http_parser {
     uint32_t head_at;   /* where the request line begins: empty lines may precede it */
     uint32_t head_size; /* without what follows it */
     uint32_t mark_count;
-    struct mark marks[HTTP_HEADERS_MAX];
-    struct http_header headers[HTTP_HEADERS_MAX];
+    uint32_t mark_room;          /* of both arrays */
+    struct mark *marks;          /* header lines as they come */
+    struct http_header *headers; /* and when the head is complete */
 
     http_body_sink sink;
     void *owner;
@@ -68,6 +71,24 @@ static int on_url(llhttp_t *llhttp, const char *at, size_t size)
     return 0;
 }
 
+/* For more header lines. 0, or the status to refuse with. */
+static uint16_t make_room(struct http_parser *p)
+{
+    if (p->mark_room == HTTP_HEADERS_MAX) {
+        return 431;
+    }
+    uint32_t room = p->mark_room == 0 ? LINES_FIRST_ROOM : p->mark_room * 2;
+    struct mark *marks = realloc(p->marks, room * sizeof *marks);
+    p->marks = marks == NULL ? p->marks : marks;
+    struct http_header *headers = realloc(p->headers, room * sizeof *headers);
+    p->headers = headers == NULL ? p->headers : headers;
+    if (marks == NULL || headers == NULL) {
+        return 503;
+    }
+    p->mark_room = room;
+    return 0;
+}
+
 static int on_header_field(llhttp_t *llhttp, const char *at, size_t size)
 {
     struct http_parser *p = llhttp->data;
@@ -80,8 +101,8 @@ static int on_header_field(llhttp_t *llhttp, const char *at, size_t size)
         mark_extend(last, begin, (uint32_t)size); /* the name came in two pieces */
         return 0;
     }
-    if (p->mark_count == HTTP_HEADERS_MAX) {
-        p->status = 431;
+    p->status = p->mark_count < p->mark_room ? 0 : make_room(p);
+    if (p->status != 0) {
         return HPE_USER;
     }
     p->marks[p->mark_count] = (struct mark){.name_at = begin, .name_size = (uint32_t)size};
@@ -154,6 +175,8 @@ void http_parser_free(struct http_parser **p)
     *p = NULL;
     if (mine != NULL) {
         text_fini(&mine->head);
+        free(mine->marks);
+        free(mine->headers);
         free(mine);
     }
 }
@@ -175,6 +198,13 @@ void http_parser_slim(struct http_parser *p)
 {
     if (p->head.room > HEAD_ROOM_KEPT) {
         text_fini(&p->head);
+    }
+    if (p->mark_room > LINES_ROOM_KEPT) {
+        free(p->marks);
+        free(p->headers);
+        p->marks = NULL;
+        p->headers = NULL;
+        p->mark_room = 0;
     }
 }
 

@@ -53,8 +53,12 @@ void text_commit(struct text *t, size_t size)
 
 void text_add(struct text *t, struct bytes b)
 {
-    char *to = text_reserve(t, b.size);
-    if (to != NULL && b.size > 0) {
+    if (b.size == 0) {
+        return;
+    }
+    bool has_room = t->room - t->size >= b.size; /* nearly always: many adds, few growths */
+    char *to = has_room ? t->at + t->size : text_reserve(t, b.size);
+    if (to != NULL) {
         memcpy(to, b.at, b.size);
         t->size += b.size;
     }
