@@ -23,7 +23,7 @@ static void write_file(const char *yaml)
     close(fd);
 }
 
-struct loaded load(const char *yaml, const char *const *environ, const char *const *flags)
+struct loaded load(const char *yaml, const char *const *variables, const char *const *flags)
 {
     char *argv[ARGS_MAX] = {"callbackd"};
     int argc = 1;
@@ -38,7 +38,7 @@ struct loaded load(const char *yaml, const char *const *environ, const char *con
     struct loaded l = {.config = config_new()};
     struct config_input in = {.argc = argc,
                               .argv = argv,
-                              .environ = (char *const *)(uintptr_t)environ,
+                              .environ = (char *const *)(uintptr_t)variables,
                               .name_is_reserved = is_reserved};
     l.verdict = config_load(l.config, &in, &l.report);
     if (yaml != NULL) {

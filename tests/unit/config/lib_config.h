@@ -17,8 +17,8 @@ struct loaded {
     enum config_verdict verdict;
 };
 
-/* `yaml` NULL: no file. `environ` and `flags` end with NULL, or are NULL. */
-struct loaded load(const char *yaml, const char *const *environ, const char *const *flags);
+/* `yaml` NULL: no file. `variables` and `flags` end with NULL, or are NULL. */
+struct loaded load(const char *yaml, const char *const *variables, const char *const *flags);
 void loaded_fini(struct loaded *l);
 
 /* Fails unless `text` has `part`. */
