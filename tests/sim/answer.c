@@ -11,8 +11,7 @@
 #define STALL_EXCUSE_US 1500000u
 #define EARLY_MS        1u
 
-/* --- being served
- * -------------------------------------------------------------------------------- */
+/* --- being served ---------------------------------------------------------------------- */
 
 static void begin_serving(struct sim *s, struct host *h, struct ask *a,
                           struct cluster_effect *fx)
@@ -115,8 +114,7 @@ void client_late(struct sim *s, uint32_t ask)
              (unsigned)a->kind, a->slot, a->wait_ms);
 }
 
-/* --- not being served
- * ---------------------------------------------------------------------------- */
+/* --- not being served ------------------------------------------------------------------ */
 
 static void on_pending(struct sim *s, struct host *h, struct ask *a)
 {

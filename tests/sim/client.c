@@ -64,8 +64,7 @@ void client_retry(struct sim *s, struct ask *a)
               (uint64_t)(a - s->asks));
 }
 
-/* --- the plan's operations
- * ---------------------------------------------------------------------- */
+/* --- the plan's operations ------------------------------------------------------------- */
 
 /* Who knows no GUID yet waits for the 202, and asks then. */
 static void send_or_wait(struct sim *s, struct ask *a)
@@ -166,8 +165,7 @@ void client_refused(struct sim *s, struct record *r)
     }
 }
 
-/* --- at the node
- * ---------------------------------------------------------------------------------- */
+/* --- at the node ----------------------------------------------------------------------- */
 
 static struct bytes token_text(const struct ask *a, char room[16])
 {

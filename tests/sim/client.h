@@ -79,8 +79,7 @@ static inline uint64_t client_ticket(const struct ask *first, const struct ask *
     return (uint64_t)(a - first) + 1;
 }
 
-/* --- post.c: accepting
- * ------------------------------------------------------------------------ */
+/* --- post.c: accepting ----------------------------------------------------------------- */
 
 /* Draws a record with its GUID for a POST at `slot` and sends it. */
 void post_begin(struct sim *s, const struct plan_op *op);

@@ -13,7 +13,7 @@
 #define TICKS_A_MOMENT_MAX 20000u /* more of them at one moment: the core spins */
 #define CLOCK_BASE_MAX_US  (3ull * 24 * 3600 * MILLION)
 
-/* --- clocks ------------------------------------------------------------------------------- */
+/* --- clocks ---------------------------------------------------------------------------- */
 
 static uint64_t local_us(const struct host *h, uint64_t world_us)
 {

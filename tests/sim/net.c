@@ -45,7 +45,7 @@ static uint64_t draw_delay_us(struct sim *s)
     return DELAY_MIN_US + (uint64_t)(e * (double)s->net.delay_us);
 }
 
-/* --- connections -------------------------------------------------------------------------- */
+/* --- connections ----------------------------------------------------------------------- */
 
 static struct net_conn *conn_new(struct net *n)
 {
@@ -109,7 +109,7 @@ void net_fini(struct sim *s)
     free(n->cells);
 }
 
-/* --- moving frames ------------------------------------------------------------------------ */
+/* --- moving frames --------------------------------------------------------------------- */
 
 static void arm(struct sim *s, struct net_conn *c, int from)
 {
@@ -295,7 +295,7 @@ void net_wake(struct sim *s)
     }
 }
 
-/* --- opening and closing ------------------------------------------------------------------ */
+/* --- opening and closing --------------------------------------------------------------- */
 
 static uint32_t dial_new(struct net *n)
 {

@@ -126,7 +126,7 @@ void plan_sort(struct plan *p);
 /* True for what breaks something; the rest are clients. */
 bool op_is_fault(enum op op);
 
-/* --- text (plan_text.c): "key value" lines, then "at_us NAME arguments" lines ------------- */
+/* --- text (plan_text.c): "key value" lines, then "at_us NAME arguments" lines ---------- */
 
 void plan_print(FILE *to, const struct plan *p);
 void plan_print_op(FILE *to, const struct plan_op *op);

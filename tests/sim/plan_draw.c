@@ -36,7 +36,7 @@ static uint32_t pick(struct drawing *d, const uint32_t *from, size_t count)
     pick(d, (const uint32_t[]){__VA_ARGS__},                                                   \
          sizeof((const uint32_t[]){__VA_ARGS__}) / sizeof(uint32_t))
 
-/* --- options ------------------------------------------------------------------------------ */
+/* --- options --------------------------------------------------------------------------- */
 
 static void draw_options(struct drawing *d)
 {
@@ -75,7 +75,7 @@ static void draw_habits(struct drawing *d)
     d->ttl_span_ms = PICK(d, 1, 1000, 4000);
 }
 
-/* --- clients ------------------------------------------------------------------------------ */
+/* --- clients --------------------------------------------------------------------------- */
 
 static uint32_t draw_flags(struct drawing *d)
 {
@@ -177,7 +177,7 @@ static void draw_post(struct drawing *d, uint32_t inv)
     }
 }
 
-/* --- faults ------------------------------------------------------------------------------- */
+/* --- faults ---------------------------------------------------------------------------- */
 
 #define WEIGHTS_MAX (PLAN_OP_COUNT - PLAN_CRASH)
 

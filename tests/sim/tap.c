@@ -167,20 +167,25 @@ uint32_t tap_grants_of(const struct record *r, uint32_t claimer)
     return n;
 }
 
-void tap_forget(struct sim *s, uint32_t incarnation)
+static void forget_arbiter(struct tap *t, uint32_t incarnation)
 {
-    for (uint32_t i = 0; i < s->record_count; i++) {
-        struct tap *t = s->records[i].tap;
-        for (uint32_t v = 0; t != NULL && v < VOTES_MAX; v++) {
-            if (t->votes[v].arbiter == incarnation) {
-                t->votes[v] = (struct tap_vote){.arbiter = 0};
-            }
+    for (uint32_t v = 0; v < VOTES_MAX; v++) {
+        if (t->votes[v].arbiter == incarnation) {
+            t->votes[v] = (struct tap_vote){.arbiter = 0};
         }
     }
 }
 
-/* --- all messages
- * ----------------------------------------------------------------------------- */
+void tap_forget(struct sim *s, uint32_t incarnation)
+{
+    for (uint32_t i = 0; i < s->record_count; i++) {
+        if (s->records[i].tap != NULL) {
+            forget_arbiter(s->records[i].tap, incarnation);
+        }
+    }
+}
+
+/* --- all messages ---------------------------------------------------------------------- */
 
 void tap_sent(struct host *from, uint32_t to_incarnation, const struct msg *m)
 {

@@ -6,8 +6,7 @@
 #include <assert.h>
 #include <stdlib.h>
 
-/* --- records
- * --------------------------------------------------------------------------------------- */
+/* --- records --------------------------------------------------------------------------- */
 
 struct record *truth_find(struct sim *s, const struct guid *guid)
 {
@@ -58,8 +57,7 @@ struct record *truth_add(struct sim *s, uint32_t inv)
     return r;
 }
 
-/* --- executions
- * -------------------------------------------------------------------------------------- */
+/* --- executions ------------------------------------------------------------------------ */
 
 void truth_check_start(struct sim *s, const struct record *r, uint32_t attempt)
 {
@@ -99,8 +97,7 @@ void truth_ready(struct sim *s, struct record *r, const struct host *h,
     }
 }
 
-/* --- what is served
- * ------------------------------------------------------------------------------------ */
+/* --- what is served -------------------------------------------------------------------- */
 
 static bool is_made(const struct record *r, const struct body_mark *m)
 {
@@ -231,9 +228,7 @@ void truth_canceled(struct sim *s, struct record *r)
     }
 }
 
-/* --- endings
- * ----------------------------------------------------------------------------------------------
- */
+/* --- endings --------------------------------------------------------------------------- */
 
 /* The conservation law: each ending is counted once in the whole cluster. A node that is no
  * more has taken its counters with it; two sides of a partition may each count. */

@@ -122,8 +122,7 @@ void truth_check_no_quorum(struct sim *s, const struct record *r)
     }
 }
 
-/* --- names
- * ------------------------------------------------------------------------------------ */
+/* --- names ----------------------------------------------------------------------------- */
 
 static bool undisturbed_since(const struct sim *s, uint64_t at_us)
 {
@@ -173,8 +172,7 @@ void truth_check_resolved(struct sim *s, const struct record *r,
     }
 }
 
-/* --- M2
- * ------------------------------------------------------------------------------------------ */
+/* --- M2 -------------------------------------------------------------------------------- */
 
 static uint64_t margin_us(const struct sim *s)
 {

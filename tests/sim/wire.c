@@ -3,24 +3,23 @@
 #include "host.h"
 #include "tap.h"
 
+#include "base/num.h"
+
 #include <assert.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 #define SEEDS_MAX 5u /* slots that everybody is told of */
 
-/* "10.0.0.7:7000" -> slot 6; UINT32_MAX: no address of ours. */
+/* "10.0.1.6:7000" -> slot 262; UINT32_MAX: no address of ours. */
 static uint32_t slot_of(const struct sim *s, struct bytes address)
 {
-    char text[ADDRESS_SIZE] = "";
-    if (address.size < sizeof text) {
-        memcpy(text, address.at, address.size);
-    }
-    unsigned high, low, port;
-    if (sscanf(text, "10.0.%u.%u:%u", &high, &low, &port) != 3) {
+    uint64_t high, low;
+    if (!bytes_cut_front(&address, "10.0.") ||
+        num_parse(bytes_cut_at(&address, '.'), 255, &high) != 0 ||
+        num_parse(bytes_cut_at(&address, ':'), 255, &low) != 0) {
         return UINT32_MAX;
     }
-    uint32_t slot = high * 256 + low;
+    uint32_t slot = (uint32_t)(high * 256 + low);
     return slot < s->slot_count ? slot : UINT32_MAX;
 }
 

@@ -198,8 +198,7 @@ void work_due(struct host *h, uint64_t id)
     }
 }
 
-/* --- what is ready
- * ----------------------------------------------------------------------------- */
+/* --- what is ready --------------------------------------------------------------------- */
 
 void work_ready(struct host *h, const struct cluster_effect *fx)
 {
