@@ -14,7 +14,6 @@
 
 #define FAILURES_MAX 20u
 #define TWICE_EVERY  100u /* seeds: run again, and compare */
-#define JOBS_MAX     64u
 
 struct failure {
     uint64_t seed;

@@ -15,6 +15,7 @@ struct batch {
     uint32_t extra_count;
 };
 
+#define JOBS_MAX        64u
 #define MARKS_BATCH_MIN 2000u /* seeds from which on all marks are demanded */
 
 /* Prints failures with the commands that replay them. False: something failed. */

@@ -253,7 +253,7 @@ void client_arrives(struct sim *s, uint32_t ask)
 
 void client_node_died(struct sim *s, const struct host *h)
 {
-    for (uint32_t i = 0; i < s->ask_count; i++) {
+    for (uint32_t i = s->first_ask; i < s->ask_count; i++) {
         struct ask *a = &s->asks[i];
         if (a->stage == ASK_DONE || a->stage == ASK_WAITS || a->incarnation != h->incarnation) {
             continue;

@@ -10,7 +10,6 @@
 #include "cluster/cluster.h"
 #include "cluster/invocation.h"
 #include "linkmap.h"
-#include "proto/msg.h"
 #include "world.h"
 
 #define ADDRESS_SIZE 24 /* "10.0.0.1:7000" and its end */
@@ -48,7 +47,6 @@ struct host {
     uint32_t crowded_count;
     struct guid *dead; /* whom it has called dead */
     uint32_t dead_count;
-    uint64_t sent_messages[MSG_KIND_END], sent_bytes;
 };
 
 /* Starts the process in `slot`, which must be empty. */

@@ -1,6 +1,8 @@
 /* sim: the cluster simulator. See docs/simulation.md. */
 #include "batch.h"
+#include "churn.h"
 #include "run.h"
+#include "scale.h"
 #include "shrink.h"
 
 #include "base/num.h"
@@ -12,10 +14,12 @@
 #define USAGE                                                                                  \
     "usage: sim --seeds N [--first S] [--jobs N] [--known FILE] [--no-marks]\n"                \
     "       sim --seed S [-v] [--shrink] [--print] [--plant N]\n"                              \
-    "       sim --ops FILE [-v] [--shrink]\n"
+    "       sim --ops FILE [-v] [--shrink]\n"                                                  \
+    "       sim --scale NODES\n"                                                               \
+    "       sim --churn 1h | 10m [--nodes N]\n"
 
 struct arguments {
-    uint64_t seeds, first, jobs, seed, plant;
+    uint64_t seeds, first, jobs, seed, plant, scale, minutes, nodes;
     bool one, verbose, shrink, print, no_marks;
     const char *ops, *known;
 };
@@ -31,45 +35,72 @@ static bool take_text(const char **out, const char *text)
     return text != NULL;
 }
 
+/* "1h" or "10m" to minutes. */
+static bool take_span(uint64_t *out, const char *text)
+{
+    size_t size = text == NULL ? 0 : strlen(text);
+    if (size < 2 || num_parse(bytes_of(text, size - 1), 100000, out) != 0) {
+        return false;
+    }
+    *out *= text[size - 1] == 'h' ? 60 : 1;
+    return text[size - 1] == 'h' || text[size - 1] == 'm';
+}
+
+static bool take_switch(struct arguments *a, const char *word)
+{
+    struct {
+        const char *word;
+        bool *to;
+    } switches[] = {
+        {"-v", &a->verbose},
+        {"--shrink", &a->shrink},
+        {"--print", &a->print},
+        {"--no-marks", &a->no_marks},
+    };
+    for (size_t i = 0; i < sizeof switches / sizeof switches[0]; i++) {
+        if (strcmp(word, switches[i].word) == 0) {
+            *switches[i].to = true;
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool take_value(struct arguments *a, const char *word, const char *value)
+{
+    struct {
+        const char *word;
+        uint64_t *to;
+    } numbers[] = {
+        {"--seed", &a->seed},   {"--seeds", &a->seeds}, {"--first", &a->first},
+        {"--jobs", &a->jobs},   {"--plant", &a->plant}, {"--scale", &a->scale},
+        {"--nodes", &a->nodes},
+    };
+    for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
+        if (strcmp(word, numbers[i].word) == 0) {
+            a->one = a->one || numbers[i].to == &a->seed;
+            return take_number(numbers[i].to, value);
+        }
+    }
+    if (strcmp(word, "--churn") == 0) {
+        return take_span(&a->minutes, value);
+    }
+    if (strcmp(word, "--ops") == 0) {
+        return take_text(&a->ops, value);
+    }
+    return strcmp(word, "--known") == 0 && take_text(&a->known, value);
+}
+
 /* How many words were used; 0: not understood. */
 static int take(struct arguments *a, const char *word, const char *next)
 {
-    if (strcmp(word, "-v") == 0) {
-        a->verbose = true;
-        return 1;
-    }
-    if (strcmp(word, "--shrink") == 0) {
-        a->shrink = true;
-        return 1;
-    }
-    if (strcmp(word, "--print") == 0) {
-        a->print = true;
-        return 1;
-    }
-    if (strcmp(word, "--no-marks") == 0) {
-        a->no_marks = true;
-        return 1;
-    }
-    if (strcmp(word, "--seed") == 0) {
-        a->one = true;
-        return take_number(&a->seed, next) ? 2 : 0;
-    }
-    if (strcmp(word, "--seeds") == 0) {
-        return take_number(&a->seeds, next) ? 2 : 0;
-    }
-    if (strcmp(word, "--first") == 0) {
-        return take_number(&a->first, next) ? 2 : 0;
-    }
-    if (strcmp(word, "--jobs") == 0) {
-        return take_number(&a->jobs, next) && a->jobs > 0 && a->jobs <= 64 ? 2 : 0;
-    }
-    if (strcmp(word, "--plant") == 0) {
-        return take_number(&a->plant, next) && a->plant < PLANT_COUNT ? 2 : 0;
-    }
-    if (strcmp(word, "--ops") == 0) {
-        return take_text(&a->ops, next) ? 2 : 0;
-    }
-    return strcmp(word, "--known") == 0 && take_text(&a->known, next) ? 2 : 0;
+    return take_switch(a, word) ? 1 : take_value(a, word, next) ? 2 : 0;
+}
+
+static bool are_sound(const struct arguments *a)
+{
+    return a->jobs > 0 && a->jobs <= JOBS_MAX && a->plant < PLANT_COUNT && a->scale <= 5000 &&
+           a->nodes <= 64;
 }
 
 /* --- one plan -------------------------------------------------------------------------------
@@ -166,25 +197,39 @@ static int run_batch(const struct arguments *a)
     return batch_run(&b) ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
+static int run_churn(const struct arguments *a)
+{
+    struct churn c = {.seed = a->seed + 1,
+                      .nodes = (uint32_t)a->nodes,
+                      .minutes = (uint32_t)a->minutes,
+                      .post_each_ms = 50,
+                      .die_each_ms = 3500};
+    return churn_run(&c) ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
 int main(int argc, char **argv)
 {
-    struct arguments a = {.jobs = 1};
-    for (int i = 1; i < argc;) {
-        int used = take(&a, argv[i], argv[i + 1]);
-        if (used == 0) {
-            fputs(USAGE, stderr);
-            return 2;
+    struct arguments a = {.jobs = 1, .nodes = 5};
+    int used = 1;
+    for (int i = 1; i < argc && used > 0; i += used) {
+        used = take(&a, argv[i], argv[i + 1]);
+    }
+    if (used > 0 && are_sound(&a)) {
+        if (a.ops != NULL) {
+            return run_file(&a);
         }
-        i += used;
-    }
-    if (a.ops != NULL) {
-        return run_file(&a);
-    }
-    if (a.one) {
-        return run_seed(&a);
-    }
-    if (a.seeds > 0) {
-        return run_batch(&a);
+        if (a.scale > 1) {
+            return scale_run((uint32_t)a.scale, a.seed + 1) ? EXIT_SUCCESS : EXIT_FAILURE;
+        }
+        if (a.minutes > 0) {
+            return run_churn(&a);
+        }
+        if (a.one) {
+            return run_seed(&a);
+        }
+        if (a.seeds > 0) {
+            return run_batch(&a);
+        }
     }
     fputs(USAGE, stderr);
     return 2;

@@ -106,6 +106,7 @@ void net_fini(struct sim *s)
     free(n->conns);
     free(n->free_conns);
     free(n->dials);
+    free(n->free_dials);
     free(n->cells);
 }
 
@@ -299,17 +300,25 @@ void net_wake(struct sim *s)
 
 static uint32_t dial_new(struct net *n)
 {
-    for (uint32_t i = 0; i < n->dial_count; i++) {
-        if (!n->dials[i].used) {
-            return i;
-        }
+    if (n->free_dial_count > 0) {
+        return n->free_dials[--n->free_dial_count];
     }
     uint32_t was = n->dial_count, now = was == 0 ? 64 : was * 2;
     n->dials = realloc(n->dials, now * sizeof *n->dials);
-    assert(n->dials != NULL);
+    n->free_dials = realloc(n->free_dials, now * sizeof *n->free_dials);
+    assert(n->dials != NULL && n->free_dials != NULL);
     memset(n->dials + was, 0, (now - was) * sizeof *n->dials);
     n->dial_count = now;
+    for (uint32_t i = now; i > was + 1; i--) {
+        n->free_dials[n->free_dial_count++] = i - 1;
+    }
     return was;
+}
+
+static void dial_free(struct net *n, uint32_t dial)
+{
+    n->dials[dial].used = false;
+    n->free_dials[n->free_dial_count++] = dial;
 }
 
 static void dial_later(struct sim *s, uint32_t dial, uint64_t delay_us)
@@ -375,8 +384,9 @@ void net_dialled(struct sim *s, uint32_t dial)
     struct host *other = d->target < s->slot_count ? host_at(s, d->target) : NULL;
     bool blocked = d->target < s->slot_count && (is_blocked(s, d->slot, d->target, d->lane) ||
                                                  is_blocked(s, d->target, d->slot, d->lane));
-    if (d->abandoned || h == NULL || !d->used) {
-        d->used = false;
+    assert(d->used);
+    if (d->abandoned || h == NULL) {
+        dial_free(&s->net, dial);
         return;
     }
     if (blocked && ++d->tries < DIAL_TRIES_MAX) {
@@ -384,7 +394,7 @@ void net_dialled(struct sim *s, uint32_t dial)
         return;
     }
     struct net_dial mine = *d;
-    d->used = false;
+    dial_free(&s->net, dial);
     if (blocked || is_dark(s, mine.target)) {
         wire_failed(h, mine.link, LINK_END_UNREACHABLE);
     } else if (other == NULL) {

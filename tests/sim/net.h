@@ -76,6 +76,8 @@ struct net {
     uint32_t free_count;
     struct net_dial *dials;
     uint32_t dial_count;
+    uint32_t *free_dials;
+    uint32_t free_dial_count;
     struct net_cell *cells; /* [from * slots + to] */
     uint32_t slots;
     uint64_t delay_us;      /* mean of the exponential part */

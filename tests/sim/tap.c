@@ -178,7 +178,7 @@ static void forget_arbiter(struct tap *t, uint32_t incarnation)
 
 void tap_forget(struct sim *s, uint32_t incarnation)
 {
-    for (uint32_t i = 0; i < s->record_count; i++) {
+    for (uint32_t i = s->first_record; i < s->record_count; i++) {
         if (s->records[i].tap != NULL) {
             forget_arbiter(s->records[i].tap, incarnation);
         }

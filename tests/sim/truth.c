@@ -97,6 +97,14 @@ void truth_ready(struct sim *s, struct record *r, const struct host *h,
     }
 }
 
+void truth_heard(struct sim *s, const struct guid *guid)
+{
+    struct record *r = truth_find(s, guid);
+    if (r != NULL) {
+        r->heard_us = s->now_us;
+    }
+}
+
 /* --- what is served -------------------------------------------------------------------- */
 
 static bool is_made(const struct record *r, const struct body_mark *m)

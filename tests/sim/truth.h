@@ -50,6 +50,7 @@ struct record {
     uint32_t run_count;
     uint32_t started_count;          /* executions begun, anywhere */
     uint64_t first_done_us, done_us; /* the first and the last completion; 0: none */
+    uint64_t heard_us;               /* the last node to hear of the callback did then */
     uint64_t ready_us;               /* a host said READY; 0: none did */
 
     uint64_t claimant; /* who was delivered completely; 0: nobody */
@@ -94,6 +95,9 @@ void truth_check_start(struct sim *s, const struct record *r, uint32_t attempt);
 void truth_ready(struct sim *s, struct record *r, const struct host *h,
                  const struct cluster_effect *fx);
 
+/* A CREATE for it has reached a node. */
+void truth_heard(struct sim *s, const struct guid *guid);
+
 /* A registrar says that the name of `r` is new, or whose it is. */
 void truth_check_new_name(struct sim *s, const struct record *r);
 void truth_check_name(struct sim *s, const struct record *r, const struct guid *owner,
@@ -137,6 +141,9 @@ void truth_check_resolved(struct sim *s, const struct record *r,
 /* M2: within a second the bytes of `r` must be gone everywhere; checks that, then. */
 void truth_expect_gone(struct sim *s, const struct record *r);
 void truth_check_bytes_gone(struct sim *s);
+
+/* Forgets what no check needs any more, so that long runs stay quick. */
+void truth_trim(struct sim *s);
 
 /* When it ended, or will have at the latest; 0: not known yet. */
 uint64_t truth_ended_us(const struct sim *s, const struct record *r);

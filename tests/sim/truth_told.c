@@ -6,6 +6,8 @@
 
 #include "cluster/links.h"
 
+#include <stdlib.h>
+
 #define CALM_MS         4000u
 #define EXPIRY_SLACK_US 150000u
 #define M2_US           1000000u /* PROTOCOL.md, M2 */
@@ -131,7 +133,7 @@ static bool undisturbed_since(const struct sim *s, uint64_t at_us)
 
 static const struct record *owner_of(const struct sim *s, const struct record *r)
 {
-    for (uint32_t i = 0; i < s->record_count; i++) {
+    for (uint32_t i = s->first_record; i < s->record_count; i++) {
         const struct record *o = &s->records[i];
         if (o != r && o->name_inv == r->name_inv && o->stage == STAGE_ACCEPTED &&
             !may_have_ended(s, o) && undisturbed_since(s, o->asked_us)) {
@@ -188,7 +190,7 @@ void truth_expect_gone(struct sim *s, const struct record *r)
 static uint32_t count_live(const struct sim *s)
 {
     uint32_t live = 0;
-    for (uint32_t i = 0; i < s->record_count; i++) {
+    for (uint32_t i = s->first_record; i < s->record_count; i++) {
         const struct record *r = &s->records[i];
         uint64_t gone_us = r->taken_us != 0 ? r->taken_us : r->canceled_us;
         if (r->token_served) {
@@ -203,8 +205,27 @@ static uint32_t count_live(const struct sim *s)
     return live;
 }
 
+#define OLD_US 120000000u
+
+void truth_trim(struct sim *s)
+{
+    while (s->first_record < s->record_count) {
+        struct record *r = &s->records[s->first_record];
+        if (s->now_us - r->asked_us < OLD_US || s->phase >= PHASE_QUIET) {
+            break;
+        }
+        free(r->tap);
+        r->tap = NULL;
+        s->first_record++;
+    }
+    while (s->first_ask < s->ask_count && s->asks[s->first_ask].stage == ASK_DONE) {
+        s->first_ask++;
+    }
+}
+
 void truth_check_bytes_gone(struct sim *s)
 {
+    truth_trim(s);
     if (!sim_is_calm(s, CALM_MS)) {
         return;
     }

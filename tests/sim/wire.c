@@ -65,8 +65,8 @@ static void send_message(struct host *h, const struct link_effect *fx)
     tap_sent(h, peer_of(s, e), &fx->msg);
     struct parcel *p = parcel_new(&fx->msg, host_now_ms(h));
     uint32_t size = parcel_wire_size(p);
-    h->sent_messages[fx->msg.kind]++;
-    h->sent_bytes += size;
+    s->traffic[fx->msg.kind].messages++;
+    s->traffic[fx->msg.kind].bytes += size;
     net_send(s, &s->net.conns[e->conn], e->end, p, size);
     if (s->net.conns[e->conn].way[e->end].bytes > NET_PLENTY_SIZE + LINK_UNSENT_MARK &&
         h->crowded_count < CROWDED_MAX) {
@@ -176,6 +176,9 @@ void wire_received(struct host *h, uint64_t link, struct parcel *parcel)
     assert(e != NULL);
     struct msg m;
     parcel_open(parcel, &h->budget, &m);
+    if (m.kind == MSG_CREATE) {
+        truth_heard(h->sim, &m.create.entry.guid);
+    }
     tap_arrives(h, peer_of(h->sim, e), &m);
     sim_trace(h->sim, h->slot | (uint64_t)m.kind << 32, 2);
     cluster_receive(h->cluster, host_now_ms(h), link, &m, parcel->sent_at_ms);

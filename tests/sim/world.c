@@ -12,9 +12,10 @@
 #include <stdarg.h>
 #include <stdlib.h>
 
-#define SETTLE_US   7000000u
-#define LIVENESS_US 6000000u
-#define START_US    300000u /* nodes start within so long */
+#define SETTLE_US     7000000u
+#define LIVENESS_US   6000000u
+#define START_US      300000u /* nodes start within so long, */
+#define START_EACH_US 1500u   /* and longer if they are many */
 
 /* --- what is said about it -------------------------------------------------------------------
  */
@@ -265,7 +266,8 @@ void sim_init(struct sim *s, const struct plan *plan)
     assert(s->hosts != NULL && s->dark != NULL);
     net_init(s, s->slot_count);
     for (uint32_t i = 0; i < s->slot_count; i++) {
-        sim_later(s, rng_below(&s->rng, START_US), EVENT_START, NULL, i);
+        sim_later(s, rng_below(&s->rng, START_US + s->slot_count * START_EACH_US), EVENT_START,
+                  NULL, i);
     }
     for (size_t i = 0; i < plan->op_count; i++) {
         agenda_add(&s->agenda, (struct event){.at_us = START_US + plan->ops[i].at_us,
@@ -277,7 +279,8 @@ void sim_init(struct sim *s, const struct plan *plan)
 
 void sim_run(struct sim *s)
 {
-    sim_later(s, START_US + s->options.duration_ms * 1000ull, EVENT_PHASE, NULL, 0);
+    uint64_t at_us = START_US + s->options.duration_ms * 1000ull;
+    sim_later(s, at_us > s->now_us ? at_us - s->now_us : 0, EVENT_PHASE, NULL, 0);
     sim_run_until(s, UINT64_MAX);
 }
 

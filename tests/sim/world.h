@@ -20,6 +20,7 @@
 #include "truth.h"
 
 #include "base/rng.h"
+#include "proto/msg.h"
 
 enum phase { PHASE_SAFETY, PHASE_SETTLE, PHASE_LIVENESS, PHASE_QUIET, PHASE_OVER };
 
@@ -30,6 +31,10 @@ struct history {
     bool disturbed;         /* anything that can make a live node look dead */
     bool split_views;       /* a live node was suspected, or called dead */
     uint32_t faults_active; /* with a duration, now */
+};
+
+struct traffic {
+    uint64_t messages, bytes;
 };
 
 struct sim {
@@ -49,11 +54,14 @@ struct sim {
 
     struct record *records;
     uint32_t record_count, record_room;
+    uint32_t first_record;   /* all before it are long over */
     uint32_t *record_of_inv; /* by number in the plan */
     uint32_t inv_room;
     struct ask *asks;
     uint32_t ask_count, ask_room;
+    uint32_t first_ask; /* all before it are done */
 
+    struct traffic traffic[MSG_KIND_END]; /* sent, by kind */
     struct history history;
     struct marks marks;
     uint64_t hash;  /* of everything that happened, for the determinism check */

@@ -1,0 +1,328 @@
+/* Small plays with a known end: each fault at exactly the moment at which it hurts. The same
+ * world and the same checkers as in the seeded runs watch every step of them. */
+#include "host.h"
+#include "run.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#define AFTER_START_MS 3000u /* the mesh has formed, detection has settled */
+#define STEP_US        200u
+#define STEPS_MAX      100000u
+
+static struct plan plan;
+static struct sim sim;
+
+static void play(uint32_t nodes)
+{
+    plan_init(&plan, 7);
+    plan.options.nodes = nodes;
+    plan.options.duration_ms = 20000;
+    plan.options.retention_ms = 20000;
+}
+
+static void act(uint32_t at_ms, enum op op, const uint32_t *args, size_t count)
+{
+    struct plan_op o = {.at_us = (AFTER_START_MS + at_ms) * 1000ull, .op = op};
+    memcpy(o.arg, args, count * sizeof *args);
+    plan_add(&plan, o);
+}
+
+#define ACT(at_ms, op, ...)                                                                    \
+    act(at_ms, op, (const uint32_t[]){__VA_ARGS__},                                            \
+        sizeof((const uint32_t[]){__VA_ARGS__}) / sizeof(uint32_t))
+
+static void raise_curtain(void)
+{
+    sim_init(&sim, &plan);
+    sim.verbose = getenv("SIM_VERBOSE") != NULL ? stdout : NULL;
+}
+
+static void run_to(uint32_t at_ms)
+{
+    sim_run_until(&sim, (AFTER_START_MS + at_ms) * 1000ull + 300000);
+    assert_string_equal(sim.why, "");
+}
+
+/* To the end, liveness and quiet phases and all. */
+static void fall_curtain(void)
+{
+    sim_run(&sim);
+    assert_string_equal(sim.why, "");
+    sim_fini(&sim);
+    assert_string_equal(sim.why, "");
+    plan_fini(&plan);
+}
+
+static struct record *inv(uint32_t number)
+{
+    struct record *r = truth_of_inv(&sim, number);
+    assert_non_null(r);
+    return r;
+}
+
+/* The n-th question that is not a POST. */
+static struct ask *question(uint32_t n)
+{
+    for (uint32_t i = 0; i < sim.ask_count; i++) {
+        if (sim.asks[i].kind != ASK_POST && n-- == 0) {
+            return &sim.asks[i];
+        }
+    }
+    fail_msg("there is no such question yet");
+    return NULL;
+}
+
+static void run_until_stage(uint32_t n, enum ask_stage stage)
+{
+    for (uint32_t i = 0; i < STEPS_MAX && question(n)->stage != stage; i++) {
+        sim_run_until(&sim, sim.now_us + STEP_US);
+    }
+    assert_int_equal(question(n)->stage, stage);
+}
+
+/* --- who collects --------------------------------------------------------------------------
+ */
+
+static void two_racing_gets_at_two_nodes_have_one_winner(void **state)
+{
+    (void)state;
+    play(3);
+    ACT(0, PLAN_POST, 0, 0, 100, 20, 0, 5000, 0);
+    ACT(100, PLAN_COLLECT, 0, 1, 3000, 0, 0, 0, 0);
+    ACT(100, PLAN_COLLECT, 0, 2, 3000, 0, 0, 0, 0);
+    raise_curtain();
+    run_to(2000);
+    assert_int_equal(inv(0)->delivered_count, 1);
+    bool first = question(0)->answer == CLUSTER_COLLECT_SERVE;
+    assert_int_equal(question(first ? 1 : 0)->answer, CLUSTER_COLLECT_GONE);
+    fall_curtain();
+}
+
+static void parked_get_is_served_when_the_result_comes(void **state)
+{
+    (void)state;
+    play(3);
+    ACT(0, PLAN_POST, 0, 0, 100, 1000, 0, 5000, 0);
+    ACT(50, PLAN_COLLECT, 0, 2, 3000, 0, 0, 0, 0);
+    raise_curtain();
+    run_to(2500);
+    assert_int_equal(question(0)->answer, CLUSTER_COLLECT_SERVE);
+    assert_true(inv(0)->taken_us - inv(0)->done_us < 30000);
+    fall_curtain();
+}
+
+static void next_in_line_is_served_when_a_client_leaves(void **state)
+{
+    (void)state;
+    play(3);
+    ACT(0, PLAN_POST, 0, 0, 100, 10, 0, 5000, 0);
+    ACT(100, PLAN_COLLECT, 0, 1, 3000, 0, 50, 0, 0); /* leaves at half the body */
+    ACT(101, PLAN_COLLECT, 0, 2, 3000, 0, 0, 0, 0);
+    raise_curtain();
+    run_to(2000);
+    assert_int_equal(inv(0)->failed_serves, 1);
+    assert_int_equal(inv(0)->delivered_count, 1);
+    assert_int_equal(question(1)->answer, CLUSTER_COLLECT_SERVE);
+    fall_curtain();
+}
+
+static void without_a_token_a_dying_claimer_keeps_its_votes(void **state)
+{
+    (void)state;
+    play(3);
+    ACT(0, PLAN_POST, 0, 0, 100, 10, 0, 3000, 0);
+    ACT(100, PLAN_COLLECT, 0, 1, 1000, 0, 0, 0, 0);
+    ACT(2600, PLAN_COLLECT, 0, 2, 1000, 0, 0, 0, 0);
+    raise_curtain();
+    run_to(100);
+    run_until_stage(0, ASK_SERVING);
+    host_crash(&sim, sim.hosts[1], false);
+    run_to(4500);
+    assert_int_equal(inv(0)->delivered_count, 0);
+    assert_int_not_equal(question(1)->answer, CLUSTER_COLLECT_SERVE);
+    fall_curtain();
+}
+
+static void with_a_token_the_same_client_is_served_at_another_node(void **state)
+{
+    (void)state;
+    play(3);
+    ACT(0, PLAN_POST, 0, 0, 100, 10, 0, 6000, 0);
+    ACT(100, PLAN_COLLECT, 0, 1, 1000, 1, 0, 0, 0);
+    ACT(400, PLAN_COLLECT, 0, 2, 2000, 2, 0, 0, 0); /* another token: never */
+    ACT(500, PLAN_COLLECT, 0, 2, 2000, 1, 0, 0, 0);
+    raise_curtain();
+    run_to(100);
+    run_until_stage(0, ASK_SERVING);
+    host_crash(&sim, sim.hosts[1], false);
+    run_to(4000);
+    assert_int_equal(question(2)->answer, CLUSTER_COLLECT_SERVE);
+    assert_int_not_equal(question(1)->answer, CLUSTER_COLLECT_SERVE);
+    fall_curtain();
+}
+
+/* --- accepted work --------------------------------------------------------------------- */
+
+static void home_that_dies_after_the_copy_is_taken_over(void **state)
+{
+    (void)state;
+    play(3);
+    ACT(0, PLAN_POST, 0, 0, 100, 800, 0, 6000, 0);
+    ACT(100, PLAN_COLLECT, 0, 1, 8000, 0, 0, 0, 3);
+    ACT(200, PLAN_CRASH, 0, 0);
+    raise_curtain();
+    run_to(9000);
+    assert_int_equal(inv(0)->started_count, 2);
+    assert_int_equal(inv(0)->delivered_count, 1);
+    fall_curtain();
+}
+
+static void home_that_dies_before_the_copy_leaves_no_trace(void **state)
+{
+    (void)state;
+    play(3);
+    plan.options.acks = 2;
+    ACT(0, PLAN_POST, 0, 0, 100, 800, 0, 6000, 0);
+    raise_curtain();
+    run_to(0);
+    while (truth_of_inv(&sim, 0) == NULL || inv(0)->home_incarnation == 0) {
+        sim_run_until(&sim, sim.now_us + 10);
+    }
+    host_crash(&sim, sim.hosts[0], false);
+    run_to(100);
+    assert_int_equal(inv(0)->stage, STAGE_LOST);
+    fall_curtain();
+}
+
+static void poison_kills_two_nodes_and_no_third(void **state)
+{
+    (void)state;
+    play(5);
+    ACT(0, PLAN_POST, 0, 0, 100, 50, POST_POISON, 6000, 0);
+    ACT(100, PLAN_COLLECT, 0, 4, 9000, 0, 0, 0, 5);
+    raise_curtain();
+    run_to(9900);
+    assert_int_equal(sim.history.deaths, 2);
+    assert_int_equal(inv(0)->delivered_count, 1); /* of a failed callback */
+    fall_curtain();
+}
+
+/* --- partitions ------------------------------------------------------------------------ */
+
+static void old_callbacks_need_a_majority_and_new_ones_do_not_wait_for_it(void **state)
+{
+    (void)state;
+    play(3);
+    ACT(0, PLAN_POST, 0, 0, 100, 10, 0, 15000, 0);
+    ACT(300, PLAN_SPLIT, 1, 6000);
+    ACT(3500, PLAN_COLLECT, 0, 0, 500, 0, 0, 0, 0); /* alone: 503 */
+    ACT(3600, PLAN_POST, 1, 0, 100, 10, 0, 9000, 0);
+    ACT(3700, PLAN_COLLECT, 1, 0, 500, 0, 0, 0, 0); /* new: at once */
+    ACT(4500, PLAN_COLLECT, 0, 2, 500, 0, 0, 0, 0); /* with the majority */
+    raise_curtain();
+    run_to(6000);
+    assert_int_equal(question(0)->answer, CLUSTER_COLLECT_NO_QUORUM);
+    assert_int_equal(question(1)->answer, CLUSTER_COLLECT_SERVE);
+    assert_int_equal(question(2)->answer, CLUSTER_COLLECT_SERVE);
+    fall_curtain();
+}
+
+static void available_mode_serves_both_sides_and_counts_it(void **state)
+{
+    (void)state;
+    play(3);
+    plan.options.available = 1;
+    ACT(0, PLAN_POST, 0, 0, 100, 10, 0, 15000, 0);
+    ACT(300, PLAN_SPLIT, 1, 6000);
+    ACT(3500, PLAN_COLLECT, 0, 0, 500, 0, 0, 0, 0);
+    ACT(3500, PLAN_COLLECT, 0, 2, 500, 0, 0, 0, 0);
+    raise_curtain();
+    run_to(6000);
+    assert_int_equal(inv(0)->delivered_count, 2);
+    assert_int_equal(sim.marks.count[MARK_DUPLICATE_COLLECTION], 1);
+    fall_curtain();
+}
+
+/* --- do the checkers bite? ------------------------------------------------------------- */
+
+#define PLANT_SEEDS_MAX 300u
+
+/* A simulator that lies must be caught by the named rules, within a few hundred seeds. */
+static void planted_fault_is_reported(enum plant what, const char *rules)
+{
+    for (uint64_t seed = 0; seed < PLANT_SEEDS_MAX; seed++) {
+        struct outcome out;
+        plan_draw(&plan, seed);
+        plan.options.plant = what;
+        run_plan_apart(&out, &plan);
+        plan_fini(&plan);
+        if (out.failed) {
+            assert_non_null(strstr(rules, out.rule));
+            return;
+        }
+    }
+    fail_msg("plant %u was not noticed", (unsigned)what);
+}
+
+static void a_lost_release_is_noticed(void **state)
+{
+    (void)state;
+    planted_fault_is_reported(PLANT_DROP_RELEASE, "L2 M3 503");
+}
+
+static void a_second_delivery_is_noticed(void **state)
+{
+    (void)state;
+    planted_fault_is_reported(PLANT_SERVE_TWICE, "S1");
+}
+
+static void a_wrong_body_is_noticed(void **state)
+{
+    (void)state;
+    planted_fault_is_reported(PLANT_WRONG_BODY, "S2");
+}
+
+static void a_kept_body_is_noticed(void **state)
+{
+    (void)state;
+    planted_fault_is_reported(PLANT_DROP_DELETE, "M2 M3");
+}
+
+static void lost_work_is_noticed(void **state)
+{
+    (void)state;
+    planted_fault_is_reported(PLANT_LOSE_WORK, "W1 L2 M3");
+}
+
+static void a_forgotten_client_is_noticed(void **state)
+{
+    (void)state;
+    planted_fault_is_reported(PLANT_FORGET_CLIENT, "L1");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(two_racing_gets_at_two_nodes_have_one_winner),
+        cmocka_unit_test(parked_get_is_served_when_the_result_comes),
+        cmocka_unit_test(next_in_line_is_served_when_a_client_leaves),
+        cmocka_unit_test(without_a_token_a_dying_claimer_keeps_its_votes),
+        cmocka_unit_test(with_a_token_the_same_client_is_served_at_another_node),
+        cmocka_unit_test(home_that_dies_after_the_copy_is_taken_over),
+        cmocka_unit_test(home_that_dies_before_the_copy_leaves_no_trace),
+        cmocka_unit_test(poison_kills_two_nodes_and_no_third),
+        cmocka_unit_test(old_callbacks_need_a_majority_and_new_ones_do_not_wait_for_it),
+        cmocka_unit_test(available_mode_serves_both_sides_and_counts_it),
+        cmocka_unit_test(a_lost_release_is_noticed),
+        cmocka_unit_test(a_second_delivery_is_noticed),
+        cmocka_unit_test(a_wrong_body_is_noticed),
+        cmocka_unit_test(a_kept_body_is_noticed),
+        cmocka_unit_test(lost_work_is_noticed),
+        cmocka_unit_test(a_forgotten_client_is_noticed),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
