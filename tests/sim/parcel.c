@@ -1,5 +1,6 @@
 #include "parcel.h"
 
+#include "proto/codec.h"
 #include "proto/frame.h"
 
 #include <assert.h>
@@ -202,6 +203,32 @@ struct parcel *parcel_new(const struct msg *m, uint64_t sent_at_ms)
     return p;
 }
 
+struct parcel *parcel_encode(const struct msg *m, uint64_t sent_at_ms, size_t frame_max)
+{
+    struct frame_queue q;
+    frame_queue_init(&q);
+    struct parcel *p = NULL;
+    if (codec_encode(&q, m, sent_at_ms, frame_max) == 0) {
+        p = calloc(1, sizeof *p);
+        assert(p != NULL);
+        p->encoded = true;
+        p->msg.kind = m->kind;
+        p->sent_at_ms = sent_at_ms;
+        p->block = malloc(frame_queue_size(&q));
+        assert(p->block != NULL);
+        while (frame_queue_size(&q) > 0) {
+            struct bytes run;
+            size_t runs = frame_queue_peek(&q, &run, 1);
+            assert(runs == 1);
+            memcpy(p->block + p->block_size, run.at, run.size);
+            p->block_size += run.size;
+            frame_queue_sent(&q, run.size);
+        }
+    }
+    frame_queue_fini(&q);
+    return p;
+}
+
 void parcel_drop(struct parcel **p)
 {
     if (*p != NULL) {
@@ -245,28 +272,45 @@ static void open_create(struct parcel *p, struct budget *budget, struct msg_crea
     }
 }
 
-void parcel_open(struct parcel *p, struct budget *budget, struct msg *out)
+/* The one decoder's arrays: a message is closed before the next one is opened. */
+static struct codec_arrays arrays;
+
+static bool open_frame(struct parcel *p, struct budget *budget, struct msg *out)
 {
+    struct frame_reader reader;
+    struct frame f;
+    frame_reader_init(&reader, MSG_BULK_MAX);
+    frame_reader_feed(&reader, bytes_of(p->block, p->block_size));
+    bool ok = frame_reader_next(&reader, &f) && f.sent_ms == p->sent_at_ms &&
+              codec_decode(out, &f, &arrays, budget) == 0;
+    frame_reader_fini(&reader);
+    return ok;
+}
+
+bool parcel_open(struct parcel *p, struct budget *budget, struct msg *out)
+{
+    if (p->encoded) {
+        return open_frame(p, budget, out);
+    }
     *out = p->msg;
     if (out->kind == MSG_ACCEPT) {
         open_accept(p, budget, &out->accept);
     } else if (out->kind == MSG_CREATE) {
         open_create(p, budget, &out->create);
     }
+    return true;
 }
 
 void parcel_close(struct msg *opened)
 {
-    if (opened->kind == MSG_ACCEPT) {
-        request_drop(&opened->accept.request);
-    } else if (opened->kind == MSG_CREATE) {
-        buf_drop(&opened->create.headers);
-        buf_drop(&opened->create.body);
-    }
+    codec_release(opened);
 }
 
 uint32_t parcel_wire_size(const struct parcel *p)
 {
+    if (p->encoded) {
+        return (uint32_t)p->block_size;
+    }
     size_t numbers = sizeof p->msg / 4; /* msgpack packs small numbers; a guess of the rest */
     return (uint32_t)(FRAME_HEAD_SIZE + numbers + p->block_size);
 }

@@ -15,6 +15,7 @@
 struct parcel {
     struct msg msg;      /* its views point into `block` */
     uint64_t sent_at_ms; /* the sender's clock */
+    bool encoded;        /* `block` is a frame, and of `msg` only the kind is set */
     uint8_t *block;
     size_t block_size;
     struct bytes body, headers;  /* of CREATE, or of ACCEPT's request: in `block` */
@@ -23,8 +24,12 @@ struct parcel {
 
 struct parcel *parcel_new(const struct msg *m, uint64_t sent_at_ms);
 
-/* `out` is borrowed from the parcel and holds references until parcel_close(). */
-void parcel_open(struct parcel *p, struct budget *budget, struct msg *out);
+/* The same through the codec. NULL: it does not fit into `frame_max` bytes. */
+struct parcel *parcel_encode(const struct msg *m, uint64_t sent_at_ms, size_t frame_max);
+
+/* `out` is borrowed from the parcel and holds references until parcel_close(). False: the
+ * frame cannot be decoded. */
+bool parcel_open(struct parcel *p, struct budget *budget, struct msg *out);
 void parcel_close(struct msg *opened);
 
 void parcel_drop(struct parcel **p);

@@ -58,6 +58,7 @@ static void make_plan(struct plan *p, uint32_t nodes, uint64_t seed)
     plan_init(p, seed);
     p->options.nodes = nodes;
     p->options.skew = 0;
+    p->options.codec = 1; /* exact sizes */
     p->options.duration_ms = 600000;
 }
 

@@ -52,6 +52,48 @@ static void tell_unsent(struct host *h, struct linkmap_entry *e)
     }
 }
 
+static void send_parcel(struct host *h, struct linkmap_entry *e, struct parcel *p)
+{
+    struct sim *s = h->sim;
+    struct net_conn *c = &s->net.conns[e->conn];
+    uint32_t size = parcel_wire_size(p);
+    s->traffic[p->msg.kind].messages++;
+    s->traffic[p->msg.kind].bytes += size;
+    net_send(s, c, e->end, p, size);
+    if (c->way[e->end].bytes > NET_PLENTY_SIZE + LINK_UNSENT_MARK &&
+        h->crowded_count < CROWDED_MAX) {
+        h->crowded[h->crowded_count++] = e->link;
+    }
+}
+
+/* As node/peers does: members that do not fit one frame go in several. */
+static void send_encoded(struct host *h, struct linkmap_entry *e, const struct msg *m)
+{
+    size_t limit = cluster_link_frame_max(h->cluster, e->link);
+    struct parcel *p = parcel_encode(m, host_now_ms(h), limit);
+    if (p != NULL) {
+        send_parcel(h, e, p);
+        return;
+    }
+    uint32_t step = m->kind == MSG_PEERS ? m->peers.count / 2 : 0;
+    for (uint32_t at = 0; step > 0 && at < m->peers.count;) {
+        struct msg part = {.kind = MSG_PEERS};
+        part.peers.at = m->peers.at + at;
+        part.peers.count = m->peers.count - at < step ? m->peers.count - at : step;
+        p = parcel_encode(&part, host_now_ms(h), limit);
+        if (p != NULL) {
+            send_parcel(h, e, p);
+            at += part.peers.count;
+        } else {
+            step /= 2;
+        }
+    }
+    if (step == 0) {
+        sim_fail(h->sim, "F", "node %u: %s does not fit into %zu bytes", h->slot,
+                 msg_kind_text(m->kind), limit);
+    }
+}
+
 static void send_message(struct host *h, const struct link_effect *fx)
 {
     struct sim *s = h->sim;
@@ -60,17 +102,16 @@ static void send_message(struct host *h, const struct link_effect *fx)
         return;
     }
     sim_trace(s, h->slot | (uint64_t)fx->msg.kind << 32, 1);
-    sim_note(s, "  %u -> %u %s", h->slot, s->net.conns[e->conn].end[1 - e->end].slot,
-             msg_kind_text(fx->msg.kind));
+    if (s->verbose != NULL && fx->msg.kind != MSG_PING && fx->msg.kind != MSG_PONG &&
+        fx->msg.kind != MSG_DIGEST) {
+        sim_note(s, "  %u -> %u %s", h->slot, s->net.conns[e->conn].end[1 - e->end].slot,
+                 msg_kind_text(fx->msg.kind));
+    }
     tap_sent(h, peer_of(s, e), &fx->msg);
-    struct parcel *p = parcel_new(&fx->msg, host_now_ms(h));
-    uint32_t size = parcel_wire_size(p);
-    s->traffic[fx->msg.kind].messages++;
-    s->traffic[fx->msg.kind].bytes += size;
-    net_send(s, &s->net.conns[e->conn], e->end, p, size);
-    if (s->net.conns[e->conn].way[e->end].bytes > NET_PLENTY_SIZE + LINK_UNSENT_MARK &&
-        h->crowded_count < CROWDED_MAX) {
-        h->crowded[h->crowded_count++] = fx->link;
+    if (s->options.codec) {
+        send_encoded(h, e, &fx->msg);
+    } else {
+        send_parcel(h, e, parcel_new(&fx->msg, host_now_ms(h)));
     }
 }
 
@@ -175,7 +216,12 @@ void wire_received(struct host *h, uint64_t link, struct parcel *parcel)
     struct linkmap_entry *e = linkmap_find(&h->links, link);
     assert(e != NULL);
     struct msg m;
-    parcel_open(parcel, &h->budget, &m);
+    if (!parcel_open(parcel, &h->budget, &m)) {
+        sim_fail(h->sim, "F", "node %u cannot decode a %s", h->slot,
+                 msg_kind_text(parcel->msg.kind));
+        parcel_drop(&parcel);
+        return;
+    }
     if (m.kind == MSG_CREATE) {
         truth_heard(h->sim, &m.create.entry.guid);
     }
