@@ -3,50 +3,48 @@
 #include "base/err.h"
 
 #include <assert.h>
+#include <endian.h>
 #include <stdlib.h>
 
 #define LENGTH_SIZE   4u           /* bytes of the length field, which does not count itself */
 #define CUT_KEEP_SIZE (16u * 1024) /* a cut frame's memory up to this is kept for the next */
 
-static uint64_t load(const uint8_t *at, size_t size)
+static size_t read_length(const uint8_t *at)
 {
-    uint64_t value = 0;
-    for (size_t i = 0; i < size; i++) {
-        value = value << 8 | at[i];
-    }
-    return value;
-}
-
-static void store(uint8_t *at, size_t size, uint64_t value)
-{
-    for (size_t i = size; i > 0; i--) {
-        at[i - 1] = (uint8_t)value;
-        value >>= 8;
-    }
+    uint32_t wire;
+    memcpy(&wire, at, sizeof wire);
+    return be32toh(wire);
 }
 
 void frame_write_head(uint8_t out[FRAME_HEAD_SIZE], const struct frame *f, size_t body_size)
 {
     assert(body_size <= UINT32_MAX - FRAME_HEAD_SIZE);
-    store(out, 4, FRAME_HEAD_SIZE - LENGTH_SIZE + body_size);
+    uint32_t length = htobe32((uint32_t)(FRAME_HEAD_SIZE - LENGTH_SIZE + body_size));
+    uint16_t version = htobe16(f->version);
+    uint64_t sent_ms = htobe64(f->sent_ms);
+    memcpy(out, &length, sizeof length);
     out[4] = f->type;
     out[5] = f->flags;
-    store(out + 6, 2, f->version);
-    store(out + 8, 8, f->sent_ms);
+    memcpy(out + 6, &version, sizeof version);
+    memcpy(out + 8, &sent_ms, sizeof sent_ms);
 }
 
 static void read_head(struct frame *out, const uint8_t *head)
 {
+    uint16_t version;
+    uint64_t sent_ms;
+    memcpy(&version, head + 6, sizeof version);
+    memcpy(&sent_ms, head + 8, sizeof sent_ms);
     out->type = head[4];
     out->flags = head[5];
-    out->version = (uint16_t)load(head + 6, 2);
-    out->sent_ms = load(head + 8, 8);
+    out->version = be16toh(version);
+    out->sent_ms = be64toh(sent_ms);
 }
 
 /* The size of the whole frame that begins with these four bytes, or 0 and the error set. */
 static size_t whole_size(struct frame_reader *r, const uint8_t *head)
 {
-    size_t length = (size_t)load(head, LENGTH_SIZE);
+    size_t length = read_length(head);
     if (length < FRAME_HEAD_SIZE - LENGTH_SIZE) {
         r->error = ERR_MALFORMED;
         return 0;

@@ -105,7 +105,8 @@ static void trouble(struct peer_link *k, const char *what)
         return;
     }
     char text[ADDRESS_TEXT_MAX];
-    size_t size = address_print(peer_stream_address(k->stream), text);
+    const union address *from = peer_stream_address(k->stream);
+    size_t size = k->accepted ? address_print_host(from, text) : address_print(from, text);
     e->on_trouble(e->owner, bytes_of(text, size), what);
 }
 

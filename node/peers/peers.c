@@ -154,7 +154,8 @@ static int open_parts(struct peers *p, struct errmsg *em)
         return rc;
     }
     struct seeds_events events = {.on_seed = on_seed, .is_joined = is_joined, .owner = p};
-    return seeds_open(&p->seeds, p->loop, p->config.seeds, p->config.seed_count, &events, em);
+    struct seeds_list list = {p->config.seeds, p->config.seed_count};
+    return seeds_open(&p->seeds, p->loop, list, &events, em);
 }
 
 int peers_open(struct peers **out, struct loop *l, const struct peers_config *config,

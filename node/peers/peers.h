@@ -32,7 +32,8 @@ struct peers_events {
     void (*on_unsent)(void *owner, uint64_t link, size_t unsent_size);
     /* Asked, not told: cluster_link_frame_max(). */
     size_t (*frame_max)(void *owner, uint64_t link);
-    /* For the log, may be NULL: a peer did what no peer should. `what` is static. */
+    /* For the log, may be NULL: a peer did what no peer should. `what` is static; `address`
+     * has no port where the peer dialled: that port means nothing. */
     void (*on_trouble)(void *owner, struct bytes address, const char *what);
     void *owner;
 };

@@ -74,11 +74,11 @@ static int add(struct seeds *s, struct bytes text, struct errmsg *em)
     return 0;
 }
 
-int seeds_open(struct seeds **out, struct loop *l, const struct bytes *list, size_t count,
+int seeds_open(struct seeds **out, struct loop *l, struct seeds_list list,
                const struct seeds_events *events, struct errmsg *em)
 {
     *out = NULL;
-    struct seeds *s = calloc(1, sizeof *s + count * sizeof s->at[0]);
+    struct seeds *s = calloc(1, sizeof *s + list.count * sizeof s->at[0]);
     if (s == NULL) {
         return err_set(em, ERR_NOMEM, "no memory for seeds");
     }
@@ -86,8 +86,8 @@ int seeds_open(struct seeds **out, struct loop *l, const struct bytes *list, siz
     s->events = *events;
     s->timer = timer_new(l, on_round, s);
     int rc = s->timer == NULL ? err_set(em, ERR_NOMEM, "no memory for seeds") : 0;
-    for (size_t i = 0; i < count && rc == 0; i++) {
-        rc = add(s, list[i], em);
+    for (size_t i = 0; i < list.count && rc == 0; i++) {
+        rc = add(s, list.at[i], em);
     }
     if (rc != 0) {
         seeds_close(&s);

@@ -18,10 +18,16 @@ struct seeds_events {
     void *owner;
 };
 
-/* `list`: HOST:PORT (a name is left for the dialler to resolve) or dns:NAME:PORT (every address
- * of the name). The first round comes with the first turn of the loop. ERR_MALFORMED: one of
- * them, named in `em`. ERR_NOMEM. */
-int seeds_open(struct seeds **out, struct loop *l, const struct bytes *list, size_t count,
+/* HOST:PORT (a name is left for the dialler to resolve), or dns:NAME:PORT (every address of the
+ * name). Copied. */
+struct seeds_list {
+    const struct bytes *at;
+    size_t count;
+};
+
+/* The first round comes with the first turn of the loop. ERR_MALFORMED: one of the list, named
+ * in `em`. ERR_NOMEM. */
+int seeds_open(struct seeds **out, struct loop *l, struct seeds_list list,
                const struct seeds_events *events, struct errmsg *em);
 
 void seeds_close(struct seeds **s); /* accepts a pointer to NULL */
