@@ -216,7 +216,7 @@ done
 
 title "What the nodes say"
 if [ -x build/callbackctl ]; then
-    build/callbackctl --admin "${admin[1]}" queues 2>/dev/null | sed 's/^/   /'
+    build/callbackctl --admin "http://${admin[1]}" queues 2>/dev/null | sed 's/^/   /'
 fi
 for ((n = 1; n <= nodes; n++)); do
     note "node-$n holds $(curl -s "http://${admin[n]}/metrics" |
