@@ -1,6 +1,7 @@
 /* The last dialect: routes that nobody has, and the pages that describe us. */
 #include "base/unreachable.h"
 #include "dialects/answers.h"
+#include "dialects/openapi.h"
 #include "dialects/problem.h"
 
 static bool is_get(const struct http_request *in)
@@ -33,18 +34,23 @@ static enum dialect_verdict fallback_parse(const struct dialect_config *config,
     (void)scratch;
     (void)out;
     struct bytes rest = in->path;
+    bool is_document = bytes_is(in->path, "/openapi.json");
     const struct problem_kind *kind =
         bytes_cut_front(&rest, "/problems/") ? problem_kind_named(rest) : NULL;
-    if (kind == NULL) {
+    if (kind == NULL && !is_document) {
         dialect_problem(answer, 404, "unknown-route",
                         "there are /v1/functions/{name}, /v1/invocations/{id}, "
                         "/v1/callbacks/{id}, and the routes of other dialects; /openapi.json "
                         "names all",
                         in->path);
-    } else if (is_get(in)) {
-        answer_problem_page(kind, answer);
-    } else {
+    } else if (!is_get(in)) {
         answer_not_allowed(answer, in, "GET, HEAD");
+    } else if (is_document) {
+        answer->status = 200;
+        text_add_str(&answer->headers, "Content-Type: application/json\r\n");
+        openapi_add_document(&answer->content);
+    } else {
+        answer_problem_page(kind, answer);
     }
     return DIALECT_ANSWER;
 }
