@@ -47,6 +47,15 @@ static void set_origin(char **slot, const char *origin)
     *slot = value_copy(bytes_text(origin));
 }
 
+/* A key may be any text in YAML; a fault is one line all the same. */
+static void add_one_line(struct text *out, struct bytes text)
+{
+    for (size_t i = 0; i < text.size; i++) {
+        bool is_control = text.at[i] < 0x20 || text.at[i] == 0x7f;
+        text_add_char(out, is_control ? '?' : (char)text.at[i]);
+    }
+}
+
 void loader_fault(struct loader *l, const char *origin, struct bytes key, const char *fmt, ...)
 {
     struct text *out = &l->report->faults;
@@ -60,7 +69,11 @@ void loader_fault(struct loader *l, const char *origin, struct bytes key, const 
     va_start(args, fmt);
     vsnprintf(em.text, sizeof em.text, fmt, args);
     va_end(args);
-    text_addf(out, "%s: %.*s: %s\n", origin, BYTES_ARG(key), em.text);
+    text_addf(out, "%s: ", origin);
+    add_one_line(out, key);
+    text_add_str(out, ": ");
+    add_one_line(out, bytes_text(em.text));
+    text_add_char(out, '\n');
 }
 
 void loader_warn(struct loader *l, const char *origin, const char *fmt, ...)

@@ -28,7 +28,7 @@ bool text_failed(const struct text *t)
 
 char *text_reserve(struct text *t, size_t size)
 {
-    if (t->room - t->size >= size) {
+    if (t->at != NULL && t->room - t->size >= size) {
         return t->at + t->size;
     }
     size_t room = t->room == 0 ? TEXT_FIRST_ROOM : t->room * 2;
