@@ -82,7 +82,7 @@ static bool find_function(struct loader *l, const char *origin, struct bytes wor
 static bool find_key(struct loader *l, const char *origin, struct bytes rest,
                      struct loader_key *out)
 {
-    struct bytes word;
+    struct bytes word = {0};
     *out = (struct loader_key){0};
     for (size_t i = 0; i < setting_count; i++) {
         if (!settings[i].of_function && is_variable_of(rest, bytes_text(settings[i].key))) {
