@@ -172,7 +172,7 @@ bool loader_find(struct loader *l, const char *origin, struct bytes key, struct 
     if (!bytes_cut_front(&rest, "functions.")) {
         out->setting = setting_find(key, false);
     } else {
-        struct bytes name;
+        struct bytes name = bytes_of(NULL, 0);
         out->setting = find_of_function(rest, &name);
         if (out->setting != NULL) {
             return loader_function(l, origin, name, &out->function);

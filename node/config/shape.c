@@ -189,7 +189,7 @@ int shape_duration(struct bytes text, uint64_t max_ms, uint64_t *out_ms)
     }
     uint64_t total_us = 0;
     while (text.size > 0) {
-        uint64_t part_us;
+        uint64_t part_us = 0;
         rc = cut_part_us(&text, &part_us);
         if (rc != 0) {
             return rc;
