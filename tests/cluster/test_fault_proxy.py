@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-sys.path.insert(0, os.path.dirname(__file__))
+sys.path.insert(0, os.path.join(os.path.dirname(__file__), '..', 'tools'))
 from fault_proxy import FaultProxy, str_of  # noqa: E402
 
 

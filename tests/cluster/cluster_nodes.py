@@ -1,0 +1,72 @@
+"""Nodes that form a cluster on loopback, directly or through the fault proxy."""
+import socket
+import time
+
+from fault_proxy import FaultProxy
+from node import Node
+
+
+def free_port():
+    with socket.create_server(('127.0.0.1', 0)) as one:
+        return one.getsockname()[1]
+
+
+class Cluster:
+    """`count` nodes named a, b, c ..., joined. With `proxy=True` every link between two of them
+    runs through self.proxy, where faults can be laid on it."""
+
+    def __init__(self, count=3, settings=None, proxy=False, join=True):
+        self.settings = settings or {}
+        self.proxy = FaultProxy() if proxy else None
+        self.names = [chr(ord('a') + i) for i in range(count)]
+        self.ports = {name: free_port() for name in self.names}
+        self.seen = {name: self.proxy.add(name, port) if proxy else port
+                     for name, port in self.ports.items()}
+        self.nodes = {name: self.start(name) for name in self.names}
+        if join:
+            self.wait_members(self.names)
+
+    def start(self, name, settings=None):
+        seeds = ','.join(f'127.0.0.1:{port}' for other, port in self.seen.items()
+                         if other != name)
+        merged = {'name': name, 'cluster.name': 'test',
+                  'cluster.listen': f'127.0.0.1:{self.ports[name]}',
+                  'cluster.advertise': f'127.0.0.1:{self.seen[name]}',
+                  'cluster.expect': len(self.names),
+                  **self.settings, **(settings or {})}
+        if seeds:
+            merged['cluster.seeds'] = seeds
+        return Node({'echo': 'builtin:echo', 'sleep': 'builtin:sleep'}, merged)
+
+    def __getitem__(self, name):
+        return self.nodes[name]
+
+    def restart(self, name):
+        self.nodes[name] = self.start(name)
+        return self.nodes[name]
+
+    def members(self, name):
+        """{member name: state} as that node sees it."""
+        answer = self.nodes[name].admin_call('GET', '/v1/cluster')
+        assert answer.status == 200, answer
+        return {m['name']: m['state'] for m in answer.json()['members']}
+
+    def alive(self, name):
+        return {one for one, state in self.members(name).items() if state == 'alive'}
+
+    def wait_members(self, names, seconds=20, among=None):
+        """Until every one of `names` believes exactly `names` alive."""
+        until = time.monotonic() + seconds
+        wanted = set(names)
+        for one in among or names:
+            while self.alive(one) != wanted:
+                assert time.monotonic() < until, \
+                    f'{one} sees {self.members(one)}, not {wanted}:\n' \
+                    f'{self.nodes[one].log()[-3000:]}'
+                time.sleep(0.02)
+
+    def stop(self):
+        for one in self.nodes.values():
+            one.stop()
+        if self.proxy is not None:
+            self.proxy.close()
