@@ -158,6 +158,7 @@ run_quick() {
     configure dev && run_ctest "style" dev -L style
     build dev && run_ctest "dev: units" dev -LE style
     run_pytest "dev: API" dev tests/api
+    run_pytest "dev: cluster" dev tests/cluster
 }
 
 run_sim() {

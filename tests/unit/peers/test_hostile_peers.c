@@ -4,6 +4,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -180,6 +181,39 @@ static void connection_that_says_nothing_costs_nothing(void **state)
     world_end(l, all, 1);
 }
 
+static void node_out_of_descriptors_refuses_and_recovers(void **state)
+{
+    (void)state;
+    struct loop *l = alone();
+    struct rlimit before, tight;
+    int fds[10];
+    for (int i = 0; i < 10; i++) {
+        fds[i] = raw_dial(&node); /* waits to be accepted */
+    }
+    int next = dup(fds[0]);
+    close(next);
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+    tight = before;
+    tight.rlim_cur = (rlim_t)next + 2;
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &tight), 0);
+    uint8_t byte;
+    for (int i = 2; i < 10; i++) { /* the loop is not kept busy by those it cannot take */
+        while (recv(fds[i], &byte, 1, MSG_DONTWAIT) < 0) {
+            loop_turn(l, false);
+        }
+    }
+    assert_int_equal(node.accepted, 2);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+    int late = raw_dial(&node);
+    world_until(l, &node.accepted, 3);
+    close(late);
+    for (int i = 0; i < 10; i++) {
+        close(fds[i]);
+    }
+    world_until(l, &node.closed, 3);
+    world_end(l, all, 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -191,6 +225,7 @@ int main(void)
         cmocka_unit_test(peer_that_never_reads_is_left),
         cmocka_unit_test(slow_peer_is_told_of_and_recovers),
         cmocka_unit_test(connection_that_says_nothing_costs_nothing),
+        cmocka_unit_test(node_out_of_descriptors_refuses_and_recovers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
