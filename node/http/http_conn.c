@@ -335,8 +335,8 @@ void http_conn_sent(struct http_conn *c)
     if (c->state == HTTP_CONN_CLOSED) {
         return; /* the owner closed the server meanwhile */
     }
-    http_exchange_drop_answer(x);
     if (!x->closes && !x->is_read) {
+        http_exchange_drop_answer(x); /* the skipping may take a while */
         c->state = HTTP_CONN_SKIP;
     } else if (!x->closes) {
         http_exchange_put(&c->server->pool, &c->x);

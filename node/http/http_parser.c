@@ -112,7 +112,7 @@ static int on_header_field(llhttp_t *llhttp, const char *at, size_t size)
 
 static int on_headers_complete(llhttp_t *llhttp)
 {
-    llhttp->upgrade = 0; /* no other protocol is spoken here; RFC 9110 7.8 lets us ignore it */
+    (void)llhttp;
     return HPE_PAUSED;
 }
 

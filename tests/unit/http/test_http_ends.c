@@ -180,6 +180,17 @@ static void draining_server_closes_the_idle_and_serves_the_others(void **state)
     front_close(&f);
 }
 
+static void connection_made_while_draining_is_closed(void **state)
+{
+    (void)state;
+    set_up();
+    http_server_drain(f.server);
+    int fd = client_connect(&f);
+    client_expect_end(&f, fd);
+    close(fd);
+    front_close(&f);
+}
+
 static void server_that_stopped_listening_serves_on(void **state)
 {
     (void)state;
@@ -287,6 +298,7 @@ int main(void)
         cmocka_unit_test(slow_reader_gets_every_byte),
         cmocka_unit_test(answer_that_breaks_off_is_incomplete),
         cmocka_unit_test(draining_server_closes_the_idle_and_serves_the_others),
+        cmocka_unit_test(connection_made_while_draining_is_closed),
         cmocka_unit_test(server_that_stopped_listening_serves_on),
         cmocka_unit_test(closing_gives_each_exchange_its_last_word_at_once),
         cmocka_unit_test(owner_may_close_from_inside_a_request),

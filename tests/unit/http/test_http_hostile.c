@@ -165,6 +165,10 @@ static const struct hostile cases[] = {
          "POST / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: x\r\n"
          "Content-Length: 3\r\n\r\nabc",
          "200 200"),
+    CASE("upgrade with chunks",
+         "POST / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: x\r\n"
+         "Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n",
+         "200 200"),
     CASE("body of a GET", "GET / HTTP/1.1\r\n" HOST "Content-Length: 3\r\n\r\nabc", "200 200"),
 };
 

@@ -2,6 +2,7 @@
 #include "lib_front.h"
 
 #include <stdlib.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 static struct front f;
@@ -173,6 +174,31 @@ static void endless_pipelining_is_not_read_while_a_request_waits(void **state)
     close(fd);
     front_close(&f);
     assert_int_equal(f.sent, count + 2);
+}
+
+/* The bytes stay with the system, which makes the client wait; the front's memory is bounded.
+ */
+static void flood_behind_a_waiting_request_is_left_to_the_system(void **state)
+{
+    (void)state;
+    set_up();
+    int fd = client_connect(&f);
+    client_say(&f, fd, GET("/park"));
+    front_turn_until(&f, &f.parked_count, 1);
+    size_t sent = 0;
+    unsigned refusals = 0; /* of the socket, one after the other */
+    while (refusals < 100 && sent < (64u << 20)) {
+        ssize_t n = send(fd, f.big->data, FRONT_BIG_SIZE, MSG_NOSIGNAL | MSG_DONTWAIT);
+        refusals = n > 0 ? 0 : refusals + 1;
+        sent += n > 0 ? (size_t)n : 0;
+        front_turn(&f);
+    }
+    assert_true(sent < (64u << 20));
+    front_answer_parked(&f, "done");
+    free(client_read(&f, fd, "refused", NULL)); /* the flood was no request */
+    close(fd);
+    front_close(&f);
+    assert_int_equal(f.sent, 1);
 }
 
 static void old_client_is_served_once_or_asks_to_stay(void **state)
@@ -349,6 +375,7 @@ int main(void)
         cmocka_unit_test(large_body_comes_back_byte_for_byte),
         cmocka_unit_test(pipelined_requests_are_answered_in_order_one_at_a_time),
         cmocka_unit_test(endless_pipelining_is_not_read_while_a_request_waits),
+        cmocka_unit_test(flood_behind_a_waiting_request_is_left_to_the_system),
         cmocka_unit_test(old_client_is_served_once_or_asks_to_stay),
         cmocka_unit_test(connection_ends_when_either_side_says_so),
         cmocka_unit_test(head_tells_the_length_and_sends_no_body),
