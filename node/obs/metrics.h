@@ -48,6 +48,12 @@ struct metrics_link {
     uint64_t sent_size, received_size; /* bytes since the start, over all links of the pair */
 };
 
+/* A number with a name, both static. */
+struct metrics_count {
+    const char *name;
+    uint64_t value;
+};
+
 /* All that others counted, at the moment of asking. NULL pointers are left out. */
 struct metrics_sample {
     struct bytes node_name;
@@ -58,6 +64,8 @@ struct metrics_sample {
     const struct cluster_counters *cluster;
     const struct metrics_link *links;
     size_t link_count;
+    const struct metrics_count *link_events; /* what happened to links, of all peers */
+    size_t link_event_count;
     uint64_t log_dropped;
     uint64_t connections;
 };

@@ -227,6 +227,15 @@ static void print_links(const struct page *p, const struct row *row)
     }
 }
 
+static void print_link_events(const struct page *p, const struct row *row)
+{
+    for (size_t i = 0; i < p->sample->link_event_count; i++) {
+        const struct metrics_count *event = &p->sample->link_events[i];
+        begin_sample(p->out, row->name, "event", bytes_text(event->name));
+        end_sample(p->out, event->value);
+    }
+}
+
 static void print_claims(const struct page *p, const struct row *row)
 {
     const struct cluster_counters *c = p->sample->cluster;
@@ -347,6 +356,8 @@ static const struct row rows[] = {
      LINK(received_size)},
     {"callbackd_claims_total", "counter", "Claims of callbacks at this node, by result.",
      .print = print_claims},
+    {"callbackd_cluster_link_events_total", "counter",
+     "What happened on the links to other nodes, by kind.", .print = print_link_events},
     {"callbackd_cluster_events_total", "counter", "What happened in the cluster, by kind.",
      .print = print_cluster_events},
     {"callbackd_loop_lag_seconds", "gauge",

@@ -309,6 +309,24 @@ const struct peers_counters *peers_counters(const struct peers *p)
     return &p->counters;
 }
 
+bool peers_counter_at(const struct peers *p, size_t n, const char **name, uint64_t *value)
+{
+    static const struct {
+        const char *name;
+        size_t offset;
+    } all[] = {
+#define COUNTER_ROW(field, help) {#field, offsetof(struct peers_counters, field)},
+        PEERS_COUNTERS(COUNTER_ROW)
+#undef COUNTER_ROW
+    };
+    if (n >= sizeof all / sizeof all[0]) {
+        return false;
+    }
+    *name = all[n].name;
+    memcpy(value, (const char *)&p->counters + all[n].offset, sizeof *value);
+    return true;
+}
+
 bool peers_traffic_at(const struct peers *p, size_t n, struct peers_traffic *out)
 {
     return traffic_at(&p->traffic, n, out);

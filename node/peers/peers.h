@@ -92,6 +92,9 @@ struct peers_counters {
 
 const struct peers_counters *peers_counters(const struct peers *p);
 
+/* The n-th of them with its name, which is static; false: there are no more. */
+bool peers_counter_at(const struct peers *p, size_t n, const char **name, uint64_t *value);
+
 /* Bytes exchanged with one peer on one lane since the start, over all its links. */
 struct peers_traffic {
     struct bytes peer; /* the node's name; lives as long as `p` */

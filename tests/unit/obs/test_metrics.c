@@ -47,6 +47,7 @@ static void each_number_stands_under_its_name_and_label(void **state)
     struct cluster_counters counters = {.claims_served = 9, .claims_no_quorum = 1};
     const struct metrics_link links[] = {
         {.peer = bytes_text("b"), .lane = LANE_BULK, .sent_size = 10, .received_size = 20}};
+    const struct metrics_count events[] = {{"malformed", 5}};
     struct metrics_sample sample = {.node_name = bytes_text("n"),
                                     .functions = fs,
                                     .refused = {[OUT_QUEUE_FULL] = 4},
@@ -55,7 +56,9 @@ static void each_number_stands_under_its_name_and_label(void **state)
                                     .members = {[MEMBER_ALIVE] = 3},
                                     .cluster = &counters,
                                     .links = links,
-                                    .link_count = 1};
+                                    .link_count = 1,
+                                    .link_events = events,
+                                    .link_event_count = 1};
     struct text out = {0};
     metrics_print(&m, &sample, &out);
     assert_line(&out, "# TYPE callbackd_invocations_accepted_total counter");
@@ -76,6 +79,7 @@ static void each_number_stands_under_its_name_and_label(void **state)
     assert_line(&out, "callbackd_cluster_members{state=\"alive\"} 3");
     assert_line(&out, "callbackd_cluster_sent_bytes_total{peer=\"b\",lane=\"bulk\"} 10");
     assert_line(&out, "callbackd_cluster_received_bytes_total{peer=\"b\",lane=\"bulk\"} 20");
+    assert_line(&out, "callbackd_cluster_link_events_total{event=\"malformed\"} 5");
     assert_line(&out, "callbackd_claims_total{result=\"served\"} 9");
     assert_line(&out, "callbackd_claims_total{result=\"no-quorum\"} 1");
     assert_line(&out, "callbackd_loop_lag_seconds 0.0015");

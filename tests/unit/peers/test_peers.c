@@ -216,6 +216,23 @@ static void traffic_is_counted_by_peer_and_lane(void **state)
     world_end(l, both, 2);
 }
 
+static void every_counter_can_be_told_by_name(void **state)
+{
+    (void)state;
+    struct loop *l = linked(LANE_CONTROL);
+    const char *name;
+    uint64_t value;
+    size_t n = 0;
+    while (peers_counter_at(a.peers, n, &name, &value)) {
+        assert_true(strcmp(name, "dials") != 0 || value == 1);
+        assert_true(strcmp(name, "messages_sent") != 0 || value == 1);
+        assert_true(strcmp(name, "malformed") != 0 || value == 0);
+        n++;
+    }
+    assert_int_equal(n, sizeof(struct peers_counters) / sizeof(uint64_t));
+    world_end(l, both, 2);
+}
+
 static void seeds_are_said_with_every_address_of_a_name(void **state)
 {
     (void)state;
@@ -258,6 +275,7 @@ int main(void)
         cmocka_unit_test(last_words_arrive_before_the_end),
         cmocka_unit_test(what_was_sent_at_the_end_of_a_node_arrives),
         cmocka_unit_test(traffic_is_counted_by_peer_and_lane),
+        cmocka_unit_test(every_counter_can_be_told_by_name),
         cmocka_unit_test(seeds_are_said_with_every_address_of_a_name),
         cmocka_unit_test(wrong_seed_is_said_at_the_start),
     };
