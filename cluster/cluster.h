@@ -52,6 +52,9 @@ struct cluster_config {
 struct cluster *cluster_new(const struct cluster_config *config, uint64_t now_ms);
 void cluster_free(struct cluster **c);
 
+/* The 24 bits for guid_make(): of this node's id, so that every node can tell whom to ask. */
+uint32_t cluster_home_tag(const struct cluster *c);
+
 /* When cluster_tick() is next due; UINT64_MAX: never. Ask again after every call. */
 uint64_t cluster_deadline_ms(const struct cluster *c);
 

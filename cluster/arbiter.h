@@ -1,0 +1,74 @@
+/* The arbiter's side of the one collection: who has the vote of this node for an entry, and
+ * who stands in line (PROTOCOL.md 1; reference 3.3, rules A1 to A6, normative).
+ *
+ *   no vote   + CLAIM n            -> vote = n, GRANT
+ *   vote = n  + CLAIM n            -> GRANT again
+ *   vote = n  + CLAIM m            -> m in line (LINE_MAX), DENY(HELD)
+ *   vote = n  + RELEASE n          -> vote = first in line, GRANT it; or no vote
+ *   any       + TAKEN              -> ended; the others are denied
+ *
+ * A vote by token is for the token: claims with the same one share it, and it is free only
+ * when all of them have been released. A vote is never taken back by a timer or by
+ * suspicion, and there is none without an entry.
+ */
+#ifndef CLUSTER_ARBITER_H
+#define CLUSTER_ARBITER_H
+
+#include "cluster/state.h"
+
+#define LINE_MAX    16 /* claims in line at one arbiter for one entry */
+#define HOLDERS_MAX 8  /* claims that share one token's vote */
+
+struct arbiter_claim {
+    uint64_t counter;
+    uint16_t node; /* number of the claimer */
+    uint8_t purpose;
+    struct guid token;
+};
+
+enum arbiter_answer {
+    ARBITER_GRANTED,
+    ARBITER_HELD,
+    ARBITER_FULL,
+    ARBITER_COLLECTED, /* bound to another token */
+};
+
+enum arbiter_answer arbiter_claim(struct cluster *c, struct invocation *inv,
+                                  const struct arbiter_claim *claim);
+
+/* Of a claim that has neither vote nor place: nothing. May grant to the next in line, whose
+ * client may be served or may end the entry: `inv` is not to be used afterwards. */
+void arbiter_release(struct cluster *c, struct invocation *inv, uint16_t node,
+                     uint64_t counter);
+
+struct arbiter_taken {
+    uint64_t counter;
+    uint16_t node;
+    enum invocation_state end; /* COLLECTED or CANCELED */
+    enum webhook_state webhook;
+    struct guid token; /* zero: ends at once */
+    uint32_t redeliver_ms;
+};
+
+/* Ends the entry, or keeps it for its token for a while. */
+void arbiter_taken(struct cluster *c, struct invocation *inv, const struct arbiter_taken *t);
+
+bool arbiter_holds(const struct cluster *c, const struct invocation *inv, uint16_t node,
+                   uint64_t counter);
+
+/* Is any vote of this entry with that node? */
+bool arbiter_holds_for_node(const struct cluster *c, const struct invocation *inv,
+                            uint16_t node);
+
+/* The entry ends: everybody who waits here is told. */
+void arbiter_end(struct cluster *c, struct invocation *inv, enum invocation_state end);
+
+/* As arbiter_end(), but nobody is told: this node itself ends. */
+void arbiter_forget(struct cluster *c, struct invocation *inv);
+
+/* Messages CLAIM, RELEASE, TAKEN from node `from`. */
+void arbiter_on_claim(struct cluster *c, uint16_t from, const struct msg_claim *m);
+void arbiter_on_release(struct cluster *c, uint16_t from, const struct msg_release *m);
+void arbiter_on_taken(struct cluster *c, uint16_t from, const struct msg_taken *m);
+
+#endif

@@ -1,0 +1,404 @@
+#include "cluster/claims.h"
+
+#include "cluster/answer.h"
+#include "cluster/claim_end.h"
+#include "cluster/fetch.h"
+#include "cluster/locate.h"
+#include "cluster/ops.h"
+#include "cluster/store.h"
+#include "cluster/trust.h"
+#include "cluster/votes.h"
+#include "cluster/watch.h"
+
+static const struct guid no_token;
+
+/* --- the line of this node ---------------------------------------------------------------- */
+
+void claims_begin(struct cluster *c, struct op *op)
+{
+    struct watch *w = watch_of(c, op);
+    const struct invocation *inv = store_find(c, &op->guid);
+    const struct tomb *t = inv == NULL ? tombs_find(&c->tombs, &op->guid) : NULL;
+    if (t != NULL) {
+        claim_finish(c, op, ANSWER_ENDED, (enum invocation_state)t->state);
+        return;
+    }
+    if (inv != NULL && inv_is_ready(inv) && store_deadline_ms(c, inv) <= c->now_ms) {
+        store_end(c, store_find(c, &op->guid), INVOCATION_EXPIRED); /* S6; answers all */
+        return;
+    }
+    if (inv != NULL) {
+        watch_set_arbiters(c, w, inv);
+        w->is_ready = w->is_ready || inv_is_ready(inv);
+    }
+    if (w->arbiter_count == 0) {
+        op->phase = OP_LOCATING;
+        votes_arm(c, op);
+        if (!locate_ask(c, op)) {
+            claim_finish(c, op, ANSWER_NEVER_HEARD, INVOCATION_QUEUED);
+        }
+        return;
+    }
+    op->phase = OP_ASKING;
+    votes_ask(c, op, false);
+}
+
+void claims_join(struct cluster *c, struct op *op)
+{
+    list_init(&op->claims);
+    struct watch *w = watch_make(c, &op->guid);
+    if (w == NULL) {
+        answer_claim(c, op, ANSWER_NO_QUORUM_LEFT, INVOCATION_QUEUED);
+        ops_free(c, op);
+        return;
+    }
+    op->phase = OP_WAITING;
+    watch_add(c, w, op);
+    votes_arm(c, op);
+    claim_wake_line(c, &op->guid);
+}
+
+void claims_sent(struct cluster *c, struct op *op, bool complete)
+{
+    if (op->watch == 0) {
+        ops_free(c, op); /* the entry ended while it was written */
+    } else if (complete) {
+        claim_take(c, op, INVOCATION_COLLECTED);
+    } else if (guid_equal(&op->token, &no_token)) {
+        claim_give_up(c, op);
+    } else {
+        op->phase = OP_BOUND; /* its token may ask again; others only when time is over */
+        op->wait_until_ms = c->now_ms + c->config.redelivery_ms;
+        ops_set_timer(c, op, op->wait_until_ms);
+    }
+}
+
+void claims_leave(struct cluster *c, struct op *op)
+{
+    if (op->phase == OP_SERVING) {
+        claims_sent(c, op, false);
+    } else if (op->phase != OP_BOUND) {
+        claim_give_up(c, op);
+    }
+}
+
+void claims_timeout(struct cluster *c, struct op *op)
+{
+    if (op->phase == OP_SERVING) {
+        return;
+    }
+    if (c->now_ms < votes_deadline_ms(c, op)) {
+        if (op->phase == OP_ASKING) {
+            votes_ask(c, op, false);
+        } else {
+            fetch_again(c, op);
+        }
+        return;
+    }
+    switch (op->phase) {
+    case OP_BOUND:
+        claim_give_up(c, op);
+        break;
+    case OP_LOCATING:
+    case OP_FETCHING:
+        claim_finish(c, op, ANSWER_NO_QUORUM_LEFT, INVOCATION_QUEUED);
+        break;
+    default: {
+        bool is_stuck = op->phase == OP_ASKING && watch_of(c, op)->is_ready;
+        for (uint32_t i = 0; i < MSG_ARBITERS_MAX; i++) {
+            is_stuck = is_stuck && op->votes[i].state != VOTE_LINED;
+        }
+        claim_finish(c, op, is_stuck ? ANSWER_NO_QUORUM_LEFT : ANSWER_WAIT_OVER,
+                     INVOCATION_QUEUED);
+    }
+    }
+}
+
+void claims_on_grant(struct cluster *c, const struct guid *guid, uint16_t node,
+                     uint64_t counter, bool has_payload)
+{
+    uint32_t i;
+    struct op *op = watch_claim(c, guid, counter, &i);
+    if (op == NULL || watch_of(c, op)->arbiters[i] != node) {
+        c->counters.stale_grants++;
+        claim_release_one(c, guid, node, counter); /* given back already; say it again */
+        return;
+    }
+    struct vote *v = &op->votes[i];
+    v->has_payload = v->has_payload || has_payload;
+    if (v->state == VOTE_GRANTED) {
+        return;
+    }
+    v->state = VOTE_GRANTED;
+    if (op->phase != OP_ASKING) {
+        return;
+    }
+    for (uint32_t k = 0; k < MSG_ARBITERS_MAX; k++) {
+        if (op->votes[k].state == VOTE_YIELDED) {
+            votes_ask(c, op, true);
+            return;
+        }
+    }
+    votes_judge(c, op);
+}
+
+static enum invocation_state end_of(uint8_t why)
+{
+    return why == DENY_EXPIRED    ? INVOCATION_EXPIRED
+           : why == DENY_CANCELED ? INVOCATION_CANCELED
+                                  : INVOCATION_COLLECTED;
+}
+
+/* An arbiter says that it has ended: so it has for those who wait behind this one, unless
+ * theirs may be the token that has it. */
+static void all_over(struct cluster *c, struct op *op, enum invocation_state end)
+{
+    struct guid guid = op->guid;
+    const struct watch *w = watch_of(c, op);
+    uint32_t handle = w->first;
+    while (handle != 0) {
+        struct op *other = op_at(c, handle);
+        handle = other->watch_next;
+        if (other != op && other->phase == OP_WAITING && guid_equal(&other->token, &no_token)) {
+            answer_claim(c, other, ANSWER_ENDED, end);
+            watch_remove(c, other);
+            ops_free(c, other);
+        }
+    }
+    claim_finish(c, op, ANSWER_ENDED, end);
+    claim_wake_line(c, &guid);
+}
+
+void claims_on_deny(struct cluster *c, uint16_t node, const struct msg_deny *m)
+{
+    uint32_t i;
+    struct op *op = watch_claim(c, &m->guid, m->no.counter, &i);
+    if (op == NULL || watch_of(c, op)->arbiters[i] != node || op->phase == OP_SERVING ||
+        op->phase == OP_BOUND) {
+        return;
+    }
+    switch (m->why) {
+    case DENY_HELD:
+        op->votes[i].state = VOTE_LINED;
+        votes_judge(c, op);
+        break;
+    case DENY_COLLECTED:
+    case DENY_EXPIRED:
+    case DENY_CANCELED:
+        all_over(c, op, end_of(m->why));
+        break;
+    case DENY_UNKNOWN:
+        op->votes[i].state = VOTE_REFUSED;
+        if (i == 0 && store_find(c, &m->guid) == NULL) {
+            claim_finish(c, op, ANSWER_NEVER_HEARD,
+                         INVOCATION_QUEUED); /* its home should know */
+        } else {
+            votes_judge(c, op);
+        }
+        break;
+    default:
+        op->votes[i].state = VOTE_REFUSED;
+        votes_judge(c, op);
+    }
+}
+
+/* Does `act` to every claim of that GUID that is there now; it may end any of them. */
+static void each_claim(struct cluster *c, const struct guid *guid,
+                       void (*act)(struct cluster *, struct op *))
+{
+    const struct watch *w = watch_find(c, guid);
+    uint32_t handles[64];
+    uint32_t count = 0;
+    for (uint32_t h = w == NULL ? 0 : w->first; h != 0 && count < 64;
+         h = op_at(c, h)->watch_next) {
+        if (op_at(c, h)->phase != OP_WAITING) {
+            handles[count++] = h;
+        }
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        act(c, op_at(c, handles[i]));
+    }
+}
+
+static void act_ready(struct cluster *c, struct op *op)
+{
+    if (op->phase == OP_ASKING) {
+        votes_ask(c, op, false);
+    } else if (op->phase == OP_LOCATING) {
+        claims_begin(c, op);
+    }
+}
+
+void claims_on_ready(struct cluster *c, const struct guid *guid)
+{
+    struct watch *w = watch_find(c, guid);
+    if (w != NULL) {
+        w->is_ready = true;
+        each_claim(c, guid, act_ready);
+    }
+}
+
+void claims_on_end(struct cluster *c, const struct guid *guid, enum invocation_state end)
+{
+    const struct watch *w = watch_find(c, guid);
+    uint32_t handle = w == NULL ? 0 : w->first;
+    while (handle != 0) {
+        struct op *op = op_at(c, handle);
+        uint32_t next = op->watch_next; /* its memory stays: only this op is ended here */
+        bool is_last = next == 0;
+        if (op->phase == OP_SERVING) {
+            watch_remove(c, op); /* its client is being written to; claims_sent() ends it */
+        } else if (op->phase == OP_BOUND) {
+            watch_remove(c, op);
+            ops_free(c, op);
+        } else {
+            answer_claim(c, op, ANSWER_ENDED, end);
+            claim_forget(c, op);
+        }
+        handle = is_last ? 0 : next;
+    }
+}
+
+void claims_on_bound(struct cluster *c, const struct guid *guid, const struct guid *token)
+{
+    const struct watch *w = watch_find(c, guid);
+    uint32_t handle = w == NULL ? 0 : w->first;
+    while (handle != 0) {
+        struct op *op = op_at(c, handle);
+        handle = op->watch_next;
+        bool waits = op->phase != OP_SERVING && op->phase != OP_BOUND;
+        if (waits && !guid_equal(&op->token, token)) {
+            claim_finish(c, op, ANSWER_ENDED, INVOCATION_COLLECTED);
+            w = watch_find(c, guid);
+            handle = w == NULL ? 0 : w->first;
+        }
+    }
+}
+
+/* The vote asked for there may never come, the place in that line is worth nothing. */
+static bool lose_arbiters(struct cluster *c, struct op *op)
+{
+    const struct watch *w = watch_of(c, op);
+    bool lost = false;
+    for (uint32_t i = 0; i < w->arbiter_count; i++) {
+        struct vote *v = &op->votes[i];
+        bool waits = v->state == VOTE_ASKED || v->state == VOTE_LINED;
+        if (waits && !trust_is_alive(c, w->arbiters[i])) {
+            claim_release_one(c, &op->guid, w->arbiters[i], v->counter);
+            v->state = VOTE_NONE;
+            lost = true;
+        }
+    }
+    return lost;
+}
+
+static void look_again(struct cluster *c, struct op *op)
+{
+    if (op->phase == OP_LOCATING) {
+        if (!locate_ask(c, op)) {
+            claim_finish(c, op, ANSWER_NEVER_HEARD, INVOCATION_QUEUED);
+        }
+    } else if (op->phase == OP_ASKING) {
+        votes_ask(c, op, lose_arbiters(c, op));
+    } else if (op->phase == OP_FETCHING) {
+        fetch_again(c, op);
+    }
+}
+
+/* Acting on one may end others, so the walk is over a list of its own. */
+static void each(struct cluster *c, void (*act)(struct cluster *, struct op *))
+{
+    struct list todo;
+    list_init(&todo);
+    struct list *link;
+    while ((link = list_pop_front(&c->claims)) != NULL) {
+        list_push_back(&todo, link);
+    }
+    while ((link = list_pop_front(&todo)) != NULL) {
+        list_push_back(&c->claims, link);
+        act(c, list_item(link, struct op, claims));
+    }
+}
+
+void claims_on_members(struct cluster *c)
+{
+    each(c, look_again);
+}
+
+static void ask_anew(struct cluster *c, struct op *op)
+{
+    const struct watch *w = watch_of(c, op);
+    for (uint32_t i = 0; i < w->arbiter_count && op->phase == OP_ASKING; i++) {
+        struct vote *v = &op->votes[i];
+        if (w->arbiters[i] == c->link_up_node &&
+            (v->state == VOTE_ASKED || v->state == VOTE_LINED)) {
+            claim_release_one(c, &op->guid, w->arbiters[i], v->counter);
+            v->state = VOTE_NONE;
+        }
+    }
+    look_again(c, op);
+}
+
+void claims_on_link_up(struct cluster *c, uint16_t node)
+{
+    c->link_up_node = node;
+    each(c, ask_anew);
+}
+
+void claims_on_located(struct cluster *c, struct op *op, const struct msg_status *m)
+{
+    if (op->phase != OP_LOCATING) {
+        return;
+    }
+    struct watch *w = watch_of(c, op);
+    if (m->answer != ANSWER_STATUS) {
+        claim_finish(c, op, ANSWER_NEVER_HEARD, INVOCATION_QUEUED);
+        return;
+    }
+    if (op->function != 0 && !bytes_equal(names_at(&c->names, op->function), m->function)) {
+        claim_finish(c, op, ANSWER_NEVER_HEARD, INVOCATION_QUEUED);
+        return;
+    }
+    if (invocation_state_is_final((enum invocation_state)m->state) ||
+        m->entry.arbiter_count == 0) {
+        all_over(c, op, (enum invocation_state)m->state);
+        return;
+    }
+    for (uint32_t i = 0; i < m->entry.arbiter_count && w->arbiter_count == i; i++) {
+        uint16_t node = nodes_take(&c->nodes, &m->entry.arbiters[i]);
+        w->arbiters[i] = node;
+        if (node != 0) {
+            w->arbiter_count++;
+        }
+    }
+    if (w->arbiter_count != m->entry.arbiter_count) {
+        claim_finish(c, op, ANSWER_NO_QUORUM_LEFT, INVOCATION_QUEUED);
+        return;
+    }
+    w->is_ready = invocation_state_is_ready((enum invocation_state)m->state);
+    claims_begin(c, op);
+}
+
+struct op *claims_by_counter(const struct cluster *c, const struct guid *guid, uint64_t counter,
+                             uint16_t *node)
+{
+    uint32_t i;
+    struct op *op = watch_claim(c, guid, counter, &i);
+    *node = op == NULL ? 0 : watch_of(c, op)->arbiters[i];
+    return op;
+}
+
+const struct watch *claims_watch(const struct cluster *c, const struct op *op)
+{
+    return watch_of(c, op);
+}
+
+bool claims_has_quorum(const struct cluster *c, const struct op *op)
+{
+    return watch_grants(op) >= watch_quorum(c, watch_of(c, op));
+}
+
+bool claims_want(const struct cluster *c, const struct guid *guid)
+{
+    return watch_find(c, guid) != NULL;
+}

@@ -1,0 +1,54 @@
+/* Every node id that something here refers to, by a number of 12 bits: an entry has no room
+ * for three GUIDs. A node stays as long as an entry, a tombstone, a vote or a membership
+ * counts on it; so the numbers are counted references. The number 1 is this node's own.
+ */
+#ifndef CLUSTER_NODES_H
+#define CLUSTER_NODES_H
+
+#include "cluster/seqmap.h"
+#include "cluster/table.h"
+
+#define NODES_MAX 4095u
+
+struct member; /* members.h */
+
+struct node {
+    struct guid id; /* must be first */
+    uint32_t hash_next;
+    uint32_t refs;
+    struct bytes name;     /* owned; empty: not heard yet */
+    struct member *member; /* NULL: not a member (any more) */
+    struct seqmap seqs;    /* what became of its numbers, as far as this node knows */
+};
+
+struct nodes {
+    struct node **at; /* by number; NULL: free */
+    uint32_t room;
+    uint32_t count;
+    uint32_t free_from; /* none below is free */
+    struct table table;
+};
+
+/* ERR_NOMEM. */
+int nodes_init(struct nodes *ns, uint64_t hash_key);
+void nodes_fini(struct nodes *ns);
+
+/* The number of `id`, with a reference for the caller. 0: no memory, or too many. */
+uint16_t nodes_take(struct nodes *ns, const struct guid *id);
+
+/* 0: not known. No reference. */
+uint16_t nodes_find(const struct nodes *ns, const struct guid *id);
+
+static inline struct node *nodes_at(const struct nodes *ns, uint32_t number)
+{
+    return ns->at[number];
+}
+
+/* 0 is harmless in both. */
+void nodes_share(struct nodes *ns, uint32_t number);
+void nodes_drop(struct nodes *ns, uint32_t number);
+
+/* Copies. False: no memory. */
+bool nodes_set_name(struct node *n, struct bytes name);
+
+#endif

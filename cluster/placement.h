@@ -1,0 +1,17 @@
+/* Which nodes a thing belongs to, by rendezvous hashing (highest random weight): every node
+ * comes to the same choice from the same members, and losing one moves only what it had. */
+#ifndef CLUSTER_PLACEMENT_H
+#define CLUSTER_PLACEMENT_H
+
+#include "cluster/state.h"
+
+/* The arbiters of a new entry of this node: itself, and the best other members for that GUID
+ * that are alive, not leaving and keep up, in zones apart where there are any. Returns how
+ * many; from then on they are frozen. */
+uint32_t placement_arbiters(const struct cluster *c, const struct guid *guid,
+                            uint16_t out[MSG_ARBITERS_MAX]);
+
+/* Who keeps that name. */
+uint16_t placement_registrar(const struct cluster *c, uint8_t space, struct bytes key);
+
+#endif

@@ -1,0 +1,132 @@
+#include "cluster/registry.h"
+
+#include "base/err.h"
+#include "base/hash.h"
+
+#define REGISTRATION_CHARGE (sizeof(struct registration) + 4) /* bytes */
+
+static void *at(const void *owner, uint32_t handle)
+{
+    return pool_at(&((const struct registry *)owner)->pool, handle);
+}
+
+static uint64_t due_at(const void *owner, const void *item)
+{
+    (void)owner;
+    return ((const struct registration *)item)->until_ms;
+}
+
+int registry_init(struct registry *r, struct budget *budget, uint64_t hash_key, uint64_t now_ms)
+{
+    *r = (struct registry){.budget = budget, .hash_key = hash_key};
+    pool_init(&r->pool, sizeof(struct registration), r);
+    struct wheel_config wheel = {.pool = &r->pool,
+                                 .link_offset = offsetof(struct registration, wheel),
+                                 .due_at_ms = due_at};
+    wheel_init(&r->wheel, &wheel, now_ms);
+    struct table_config table = {.at = at,
+                                 .owner = r,
+                                 .next_offset = offsetof(struct registration, hash_next),
+                                 .key = hash_key};
+    return table_init(&r->table, &table);
+}
+
+void registry_fini(struct registry *r)
+{
+    if (r->budget != NULL) {
+        budget_return(r->budget, r->pool.count * REGISTRATION_CHARGE);
+    }
+    table_fini(&r->table);
+    pool_fini(&r->pool);
+    *r = (struct registry){0};
+}
+
+static struct guid hash_of(const struct registry *r, uint8_t space, struct bytes key)
+{
+    uint64_t low = hash_bytes(key, r->hash_key + space);
+    uint64_t high = hash_bytes(key, hash_mix(r->hash_key ^ space, 0x9e3779b97f4a7c15u));
+    struct guid g;
+    memcpy(g.at, &low, 8);
+    memcpy(g.at + 8, &high, 8);
+    return g;
+}
+
+static struct registration *find(const struct registry *r, uint8_t space, struct bytes key)
+{
+    struct guid hash = hash_of(r, space, key);
+    uint32_t handle = table_find(&r->table, &hash);
+    return handle == 0 ? NULL : pool_at(&r->pool, handle);
+}
+
+int registry_add(struct registry *r, uint8_t space, struct bytes key,
+                 struct registry_entry *entry, uint64_t until_ms)
+{
+    struct registration *reg = find(r, space, key);
+    if (reg != NULL && !guid_equal(&reg->guid, &entry->guid)) {
+        *entry = (struct registry_entry){reg->guid, reg->fingerprint};
+        return ERR_INUSE;
+    }
+    if (reg != NULL) {
+        return 0;
+    }
+    if (!budget_charge(r->budget, REGISTRATION_CHARGE)) {
+        return ERR_FULL;
+    }
+    uint32_t handle = pool_new(&r->pool);
+    if (handle == 0) {
+        budget_return(r->budget, REGISTRATION_CHARGE);
+        return ERR_NOMEM;
+    }
+    reg = pool_at(&r->pool, handle);
+    struct guid hash = hash_of(r, space, key);
+    *reg = (struct registration){
+        .guid = entry->guid, .fingerprint = entry->fingerprint, .until_ms = until_ms};
+    memcpy(reg->key, hash.at, GUID_SIZE);
+    if (table_add(&r->table, handle) != 0) {
+        pool_free(&r->pool, handle);
+        budget_return(r->budget, REGISTRATION_CHARGE);
+        return ERR_NOMEM;
+    }
+    wheel_add(&r->wheel, handle);
+    return 0;
+}
+
+bool registry_find(const struct registry *r, uint8_t space, struct bytes key,
+                   struct registry_entry *out)
+{
+    const struct registration *reg = find(r, space, key);
+    if (reg != NULL) {
+        *out = (struct registry_entry){reg->guid, reg->fingerprint};
+    }
+    return reg != NULL;
+}
+
+void registry_remove(struct registry *r, uint8_t space, struct bytes key,
+                     const struct guid *guid)
+{
+    struct registration *reg = find(r, space, key);
+    if (reg != NULL && guid_equal(&reg->guid, guid)) {
+        wheel_remove(&r->wheel, pool_handle(&r->pool, reg));
+        registry_drop(r, reg);
+    }
+}
+
+struct registration *registry_due(struct registry *r, uint64_t now_ms)
+{
+    uint32_t handle = wheel_pop(&r->wheel, now_ms);
+    return handle == 0 ? NULL : pool_at(&r->pool, handle);
+}
+
+void registry_keep(struct registry *r, struct registration *reg, uint64_t until_ms)
+{
+    reg->until_ms = until_ms;
+    wheel_add(&r->wheel, pool_handle(&r->pool, reg));
+}
+
+void registry_drop(struct registry *r, struct registration *reg)
+{
+    uint32_t handle = pool_handle(&r->pool, reg);
+    table_remove(&r->table, handle);
+    pool_free(&r->pool, handle);
+    budget_return(r->budget, REGISTRATION_CHARGE);
+}

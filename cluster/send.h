@@ -1,0 +1,18 @@
+/* Messages to other nodes, as effects. A message to a node without a link is not sent: every
+ * exchange has its own way of noticing that (a timer, a digest, a member's end). */
+#ifndef CLUSTER_SEND_H
+#define CLUSTER_SEND_H
+
+#include "cluster/state.h"
+
+/* False: no link, or no memory. References in the message are taken over in either case. */
+bool send_control(struct cluster *c, uint16_t node, const struct msg *m);
+bool send_bulk(struct cluster *c, uint16_t node, const struct msg *m);
+
+/* The end of a claim, to one of its arbiters: these are kept until the other side has
+ * confirmed them, and said again over a new link, in order. So no vote is left behind by a
+ * link that broke, and none is released that was taken. Batched. */
+void send_release(struct cluster *c, uint16_t node, const struct guid *guid, uint64_t counter);
+void send_taken(struct cluster *c, uint16_t node, const struct msg_taken_item *item);
+
+#endif

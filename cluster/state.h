@@ -1,0 +1,260 @@
+/* The inside of struct cluster: what its files share, and nobody else includes.
+ *
+ * Who writes what. store.c alone creates and ends entries and moves their state; arbiter.c
+ * alone touches votes; claims.c the claims; each of the others what its name says. Handles
+ * (uint32_t) are of the pool that the field's comment names; 0 is none.
+ */
+#ifndef CLUSTER_STATE_H
+#define CLUSTER_STATE_H
+
+#include "cluster/invocation.h"
+#include "cluster/links.h"
+#include "cluster/nodes.h"
+#include "cluster/pool.h"
+#include "cluster/table.h"
+#include "cluster/wheel.h"
+
+#include "base/list.h"
+#include "base/rng.h"
+
+/* --- one entry -----------------------------------------------------------------------------
+ */
+
+/*            accept               started            complete, CREATE
+ *   (none) ---------> QUEUED <-------------> RUNNING -----------------> SUCCEEDED | FAILED
+ *                        \                      /                              |
+ *                         +---- canceled ------+-- collected, expired, canceled +--> (ended)
+ *
+ * An ended entry is a tombstone (tombs.h), and its number is marked in its origin's seqmap:
+ * no way leads back. Points in time are relative: to c->epoch_ms, or to `created`.
+ */
+struct invocation {
+    struct guid guid;                                  /* the key: must be first */
+    uint64_t created : 40, origin : 12, arbiter1 : 12; /* ms; node indexes, 0: none */
+    uint64_t seq : 40, arbiter2 : 12, function : 12;   /* an index of names.h */
+    struct buf *headers, *body;                        /* of the callback */
+    uint32_t deadline;                                 /* ms after created; DEADLINE_NONE */
+    uint32_t started;                                  /* ms after created, + 1; 0: never */
+    uint32_t ttl_or_completed;                         /* ms; the latter once it is ready */
+    uint32_t extra;                                    /* c->extras */
+    uint32_t hash_next;
+    struct wheel_link wheel;
+    uint32_t state : 3, webhook : 2, on_node_loss : 2, status : 10, attempt : 8;
+    uint32_t has_payload : 1; /* headers and body are here (they may be empty) */
+    uint32_t is_known : 1;    /* to the core of this node: its end must be told */
+    uint32_t is_bound : 1;    /* taken by a token; kept for it until the deadline */
+    uint32_t drop_result : 1;
+    uint32_t arbiter_count : 2;
+};
+
+_Static_assert(sizeof(struct invocation) <= 80, "a stored callback may cost 160 bytes in all");
+
+#define DEADLINE_NONE UINT32_MAX
+
+/* What one needs while it is queued, running, claimed, or has names of its own. */
+struct extra {
+    struct request *request; /* NULL once the callback is ready */
+    void *work;              /* the core's */
+    char *texts;             /* client id, then callback URL; malloc, charged */
+    uint16_t client_id_size, callback_url_size;
+    uint8_t id_space, max_attempts;
+    /* The vote of this arbiter (arbiter.c). */
+    uint8_t holder_count, line_count;
+    uint32_t holders, line, line_last; /* c->places */
+    /* Copies before the 202 (accept.c); a body on its way (payload.c). */
+    uint32_t accept_op; /* c->ops: waiting for ACCEPT_ACK, or for the ack of EXEC */
+    uint32_t assembly;  /* c->assemblies */
+    uint16_t executor;  /* who was heard to run it; a node index */
+    uint8_t acked_by;   /* bit n: arbiter n has confirmed that it has a copy */
+    bool is_confirmed;  /* it may be answered for: enough copies */
+};
+
+/* One claim at an arbiter: it has the vote, or stands in line. */
+struct place {
+    uint64_t counter;
+    struct guid token; /* zero: none */
+    uint16_t node;     /* index of the claimer */
+    uint8_t purpose;   /* enum msg_claim_for */
+    uint32_t next;     /* c->places */
+};
+
+/* --- questions that take time
+ * ------------------------------------------------------------------ */
+
+enum op_phase {
+    OP_WAITING,  /* for what the kind waits for; a claim: for its turn in the local line */
+    OP_LOCATING, /* a claim: somebody is asked who decides about this GUID */
+    OP_ASKING,   /* a claim: votes are asked for */
+    OP_FETCHING, /* a claim: enough votes, the callback is on its way */
+    OP_SERVING,  /* a claim: a client is being written to */
+    OP_BOUND,    /* a claim by token that broke: the votes are kept for the token */
+};
+
+enum op_kind {
+    CLUSTER_OP_COLLECT,
+    CLUSTER_OP_FREE,
+    CLUSTER_OP_CANCEL,
+    CLUSTER_OP_ASK_CANCEL, /* another node is asked to */
+    CLUSTER_OP_STATUS,
+    CLUSTER_OP_REGISTER,
+    CLUSTER_OP_RESOLVE,
+    CLUSTER_OP_ACCEPT, /* waits for copies; key is not a ticket */
+    CLUSTER_OP_EXEC,
+};
+
+enum vote_state {
+    VOTE_NONE,
+    VOTE_ASKED,
+    VOTE_GRANTED,
+    VOTE_LINED,   /* DENY(HELD): in line there */
+    VOTE_REFUSED, /* not known there yet, or the line is full: asked again */
+    VOTE_YIELDED, /* R2: given back, to wait at one only */
+};
+
+struct vote {
+    uint64_t counter; /* of the claim number that is current; 0: none */
+    uint8_t state;    /* enum vote_state */
+    bool has_payload;
+};
+
+struct op_key {
+    uint64_t value, pad;
+};
+
+struct op {
+    struct op_key ticket; /* of the core; must be first, and 16 bytes */
+    struct op_key number; /* under which others answer; ticket 0: none was needed */
+    uint32_t ticket_next, number_next;
+    struct wheel_link wheel;
+    uint64_t due_at_ms; /* UINT64_MAX: not in the wheel */
+    uint64_t wait_until_ms;
+    uint64_t asked_at_ms; /* when a vote was last asked for */
+    struct list claims;   /* in c->claims, when it is one */
+    struct guid guid;
+    struct guid token;
+    uint8_t kind, phase;
+    uint8_t purpose; /* enum msg_claim_for */
+    uint8_t id_space;
+    uint16_t asker;    /* node index; 0: this node's core */
+    uint16_t function; /* name index wanted, 0: any */
+    uint64_t asker_request;
+    uint32_t watch, watch_prev, watch_next; /* c->watches, c->ops */
+    struct vote votes[MSG_ARBITERS_MAX];
+    uint8_t source; /* index into the arbiters: where the payload comes from */
+    uint8_t sources_tried;
+    struct result result; /* FETCHING: being put together */
+    uint32_t received;    /* bytes of the body */
+    uint32_t expected;
+    uint32_t asked_to;
+    bool head_seen;
+    char *text; /* a key, malloc */
+    uint16_t text_size;
+    uint64_t fingerprint;
+    uint32_t keep_ms;
+    uint16_t target; /* node that was asked */
+    uint8_t tries;
+    bool is_peek;
+};
+
+/* A GUID that clients of this node wait for, whether or not it is known here. */
+struct watch {
+    struct guid guid; /* must be first */
+    uint32_t hash_next;
+    uint32_t first, last; /* c->ops: the first one claims, the others wait behind it */
+    uint64_t seq;
+    uint16_t arbiters[MSG_ARBITERS_MAX]; /* node indexes */
+    uint8_t arbiter_count;               /* 0: not known yet */
+    bool is_ready;                       /* the callback exists somewhere */
+    bool was_asked;
+    uint16_t function; /* name index, of a status that told it */
+    uint8_t pad[7];
+};
+
+/* --- the whole
+ * ------------------------------------------------------------------------------------ */
+
+#include "cluster/effects.h"
+#include "cluster/names.h"
+#include "cluster/registry.h"
+#include "cluster/seqmap.h"
+#include "cluster/tombs.h"
+
+struct members; /* members.h */
+struct streams; /* streams.h */
+
+struct cluster {
+    struct cluster_config config; /* with texts of our own */
+    char *texts;
+    struct budget *budget;
+    uint64_t now_ms, epoch_ms;
+    struct rng rng;
+
+    struct pool invocations, extras, places, ops, watches;
+    struct table by_guid, by_ticket, by_number, watched;
+    struct wheel deadlines; /* of entries */
+    struct wheel op_timers;
+    struct tombs tombs;
+    struct names names;
+    struct nodes nodes;
+    struct registry registry;
+    struct effects effects;
+    struct cluster_counters counters;
+    struct members *members; /* NULL: a single node for good */
+    struct streams *streams; /* likewise */
+
+    struct list claims; /* every struct op that is a claim */
+    uint64_t last_seq;  /* given out to an own invocation */
+    uint64_t claim_counter;
+    uint64_t op_serial;
+    size_t payloads;
+    uint32_t pending_count; /* own entries that are queued or running */
+    uint16_t link_up_node;  /* during claims_on_link_up() */
+    bool is_waking;         /* during claims.c's wake_line() */
+    bool is_draining, is_drained;
+};
+
+#define SELF 1u /* this node's index */
+
+static inline struct invocation *inv_at(const struct cluster *c, uint32_t handle)
+{
+    return pool_at(&c->invocations, handle);
+}
+
+static inline struct extra *extra_at(const struct cluster *c, uint32_t handle)
+{
+    return pool_at(&c->extras, handle);
+}
+
+static inline struct op *op_at(const struct cluster *c, uint32_t handle)
+{
+    return pool_at(&c->ops, handle);
+}
+
+/* Points in time of an entry, in this node's monotonic milliseconds. */
+static inline uint64_t inv_created_at_ms(const struct cluster *c, const struct invocation *inv)
+{
+    return c->epoch_ms + inv->created;
+}
+
+static inline bool inv_is_ready(const struct invocation *inv)
+{
+    return invocation_state_is_ready((enum invocation_state)inv->state);
+}
+
+/* The n-th of its arbiters, the home being the first; 0: it has fewer. */
+static inline uint16_t inv_arbiter(const struct invocation *inv, uint32_t n)
+{
+    return (uint16_t)(n == 0 ? inv->origin : n == 1 ? inv->arbiter1 : inv->arbiter2);
+}
+
+static inline bool inv_is_arbiter(const struct invocation *inv, uint16_t node)
+{
+    return inv->origin == node || inv->arbiter1 == node || inv->arbiter2 == node;
+}
+
+static inline bool inv_is_ours(const struct invocation *inv)
+{
+    return inv->origin == SELF;
+}
+
+#endif

@@ -1,0 +1,78 @@
+/* The entries of this node: created once, moved through their states, ended for good. The only
+ * writer of an entry's state, its deadline and its place in the tables (state.h draws it).
+ *
+ * Everything is charged to the budget first. Tombstones make way for what is new. */
+#ifndef CLUSTER_STORE_H
+#define CLUSTER_STORE_H
+
+#include "cluster/state.h"
+
+struct store_spec {
+    struct guid guid;
+    uint64_t seq;
+    uint64_t created_at_ms;
+    uint16_t arbiters[MSG_ARBITERS_MAX]; /* node numbers; [0] is the origin */
+    uint8_t arbiter_count;
+    uint16_t function; /* number of a name */
+};
+
+/* NULL: not here (it may have ended: tombs.h). */
+struct invocation *store_find(const struct cluster *c, const struct guid *guid);
+struct invocation *store_find_seq(const struct cluster *c, uint16_t origin, uint64_t seq);
+
+/* In state QUEUED. ERR_INUSE: that GUID or number is here, or has ended. ERR_FULL, ERR_NOMEM,
+ * ERR_TOOBIG: refuse it; nothing has changed. */
+int store_new(struct cluster *c, const struct store_spec *spec, struct invocation **out);
+
+/* Its side struct, made if need be. NULL: no memory. */
+struct extra *store_extra(struct cluster *c, struct invocation *inv);
+
+/* Frees the side struct when nothing in it is needed any more. */
+void store_trim(struct cluster *c, struct invocation *inv);
+
+/* Client id and callback URL into the side struct. ERR_FULL, ERR_NOMEM. */
+int store_set_texts(struct cluster *c, struct invocation *inv, struct bytes client_id,
+                    struct bytes callback_url);
+
+void store_running(struct cluster *c, struct invocation *inv);
+void store_queued(struct cluster *c, struct invocation *inv);
+
+/* While it is not ready this only is what the core and the copies are told; afterwards it
+ * ends the callback. UINT64_MAX: none. */
+void store_set_deadline(struct cluster *c, struct invocation *inv, uint64_t at_ms);
+uint64_t store_deadline_ms(const struct cluster *c, const struct invocation *inv);
+
+struct store_result {
+    struct result result; /* references are taken over */
+    bool has_payload;
+    uint64_t completed_at_ms, expires_at_ms;
+};
+
+/* The callback exists. The request is dropped, waiting clients are told. Only once. */
+void store_ready(struct cluster *c, struct invocation *inv, const struct store_result *r);
+
+/* The payload arrives after the header; references are taken over. */
+void store_set_payload(struct cluster *c, struct invocation *inv, struct result *result);
+
+/* Gone for good, with all that it held: COLLECTED, EXPIRED or CANCELED. `inv` is invalid
+ * afterwards, except for a core that knows it, until that has taken the effect. */
+void store_end(struct cluster *c, struct invocation *inv, enum invocation_state end);
+
+/* It was never accepted: no tombstone, no count; the effect is REFUSED. */
+void store_refuse(struct cluster *c, struct invocation *inv);
+
+/* It could not be taken in after all: as if it had never been, but for its number. */
+void store_undo(struct cluster *c, struct invocation *inv);
+
+/* After the effect that ended it. */
+void store_free(struct cluster *c, uint32_t handle);
+
+/* At most `limit` entries whose time is over. */
+void store_expire(struct cluster *c, uint32_t limit);
+
+/* False: the budget is used up, even without tombstones. */
+bool store_charge(struct cluster *c, size_t size);
+
+void store_free_all(struct cluster *c);
+
+#endif

@@ -1,0 +1,26 @@
+/* What this node believes of others: whom it can ask, and when it may vote in their stead. In
+ * strict mode nothing here touches safety: it decides only how long somebody waits. */
+#ifndef CLUSTER_TRUST_H
+#define CLUSTER_TRUST_H
+
+#include "cluster/state.h"
+
+/* It may answer: a member with a control link, not dead. This node always. */
+bool trust_is_reachable(const struct cluster *c, uint16_t node);
+
+/* Reachable, and heard from lately. */
+bool trust_is_alive(const struct cluster *c, uint16_t node);
+
+/* Dead, as far as this node knows: takeover may begin. */
+bool trust_is_dead(const struct cluster *c, uint16_t node);
+
+/* May the claim be voted on here and now? Rule A6 (available mode): not while an arbiter
+ * before this one may live, and not before the vote is copied to the next one; then the
+ * claimer has been told, or will be. Strict: always. */
+bool trust_may_vote(struct cluster *c, struct invocation *inv, uint16_t from,
+                    const struct msg_claim *m);
+
+/* The member whose tag is in that GUID; 0: none is known. */
+uint16_t trust_home_of(const struct cluster *c, const struct guid *guid);
+
+#endif

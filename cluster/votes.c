@@ -1,0 +1,216 @@
+#include "cluster/votes.h"
+
+#include "cluster/answer.h"
+#include "cluster/arbiter.h"
+#include "cluster/claim_end.h"
+#include "cluster/fetch.h"
+#include "cluster/ops.h"
+#include "cluster/send.h"
+#include "cluster/store.h"
+#include "cluster/trust.h"
+#include "cluster/watch.h"
+
+enum {
+    GRACE_MS = 900,    /* after the wait, for votes that are on their way (L1: 1 s) */
+    SILENCE_MS = 50,   /* R2: an arbiter that is silent for so long is passed over */
+    ASK_AGAIN_MS = 25, /* after a refusal that passes */
+};
+
+/* --- asking ---------------------------------------------------------------------------- */
+
+static void ask_remote(struct cluster *c, struct op *op, uint16_t node, struct vote *v)
+{
+    if (!trust_is_reachable(c, node)) {
+        v->state = VOTE_NONE;
+        return;
+    }
+    uint64_t left = op->wait_until_ms > c->now_ms ? op->wait_until_ms - c->now_ms : 0;
+    struct msg m = {.kind = MSG_CLAIM};
+    m.claim.guid = op->guid;
+    m.claim.no = (struct msg_claim_no){c->config.node_id, v->counter};
+    m.claim.purpose = op->purpose;
+    m.claim.wait_left_ms = (uint32_t)(left < UINT32_MAX ? left : UINT32_MAX);
+    m.claim.token = op->token;
+    v->state = send_control(c, node, &m) ? VOTE_ASKED : VOTE_NONE;
+}
+
+/* Asks one arbiter, under a fresh number. False: it says that all is over. */
+static bool ask(struct cluster *c, struct op *op, uint32_t i)
+{
+    uint16_t node = watch_of(c, op)->arbiters[i];
+    struct vote *v = &op->votes[i];
+    v->counter = ++c->claim_counter;
+    v->has_payload = false;
+    op->asked_at_ms = c->now_ms;
+    if (node != SELF) {
+        ask_remote(c, op, node, v);
+        return true;
+    }
+    struct invocation *inv = store_find(c, &op->guid);
+    if (inv == NULL) {
+        v->state = VOTE_REFUSED;
+        return tombs_find(&c->tombs, &op->guid) == NULL;
+    }
+    struct msg_claim m = {.guid = op->guid,
+                          .no = {c->config.node_id, v->counter},
+                          .purpose = op->purpose,
+                          .token = op->token};
+    if (!trust_may_vote(c, inv, SELF, &m)) {
+        v->state = VOTE_ASKED;
+        return true;
+    }
+    struct arbiter_claim claim = {
+        .counter = v->counter, .node = SELF, .purpose = op->purpose, .token = op->token};
+    switch (arbiter_claim(c, inv, &claim)) {
+    case ARBITER_GRANTED:
+        v->state = VOTE_GRANTED;
+        v->has_payload = inv->has_payload;
+        return true;
+    case ARBITER_HELD:
+        v->state = VOTE_LINED;
+        return true;
+    case ARBITER_FULL:
+        v->state = VOTE_REFUSED;
+        return true;
+    case ARBITER_COLLECTED:
+        break;
+    }
+    return false;
+}
+
+uint64_t votes_deadline_ms(const struct cluster *c, const struct op *op)
+{
+    bool on_its_way = op->phase == OP_LOCATING || op->phase == OP_FETCHING;
+    if (op->phase == OP_ASKING && watch_of(c, op)->is_ready) {
+        on_its_way = true;
+        for (uint32_t i = 0; i < MSG_ARBITERS_MAX; i++) {
+            on_its_way = on_its_way && op->votes[i].state != VOTE_LINED;
+        }
+    }
+    return op->wait_until_ms + (on_its_way ? GRACE_MS : 0);
+}
+
+static bool wants_to_ask_again(const struct cluster *c, const struct op *op)
+{
+    bool wants = false;
+    for (uint32_t i = 0; i < MSG_ARBITERS_MAX; i++) {
+        wants = wants || op->votes[i].state == VOTE_REFUSED;
+    }
+    return wants && watch_of(c, op)->is_ready; /* else the callback's arrival asks again */
+}
+
+static bool waits_for_silence(const struct op *op)
+{
+    bool asked = false, lined = false;
+    for (uint32_t i = 0; i < MSG_ARBITERS_MAX; i++) {
+        asked = asked || op->votes[i].state == VOTE_ASKED;
+        lined = lined || op->votes[i].state == VOTE_LINED;
+    }
+    return asked && lined;
+}
+
+void votes_arm(struct cluster *c, struct op *op)
+{
+    uint64_t at = votes_deadline_ms(c, op);
+    if (op->phase == OP_ASKING && wants_to_ask_again(c, op)) {
+        at = at < c->now_ms + ASK_AGAIN_MS ? at : c->now_ms + ASK_AGAIN_MS;
+    }
+    if (op->phase == OP_ASKING && waits_for_silence(op) &&
+        c->now_ms < op->asked_at_ms + SILENCE_MS) {
+        at = at < op->asked_at_ms + SILENCE_MS ? at : op->asked_at_ms + SILENCE_MS;
+    }
+    ops_set_timer(c, op, at);
+}
+
+/* R2: who stands in line at the first arbiter that answers waits there only, so that two
+ * claims cannot block each other with one vote each. */
+static void yield_to_first(struct cluster *c, struct op *op)
+{
+    const struct watch *w = watch_of(c, op);
+    uint32_t first = 0;
+    while (first < w->arbiter_count) {
+        bool is_silent =
+            op->votes[first].state == VOTE_ASKED && c->now_ms >= op->asked_at_ms + SILENCE_MS;
+        if (trust_is_alive(c, w->arbiters[first]) && !is_silent) {
+            break;
+        }
+        first++;
+    }
+    if (first == w->arbiter_count || op->votes[first].state != VOTE_LINED) {
+        return;
+    }
+    for (uint32_t i = 0; i < w->arbiter_count; i++) {
+        struct vote *v = &op->votes[i];
+        if (i != first &&
+            (v->state == VOTE_GRANTED || v->state == VOTE_LINED || v->state == VOTE_ASKED)) {
+            v->state = VOTE_YIELDED;
+            c->counters.yields++;
+            claim_release_one(c, &op->guid, w->arbiters[i], v->counter);
+        }
+    }
+}
+
+/* R1: how many votes there can still be. */
+static uint32_t possible_votes(const struct cluster *c, const struct op *op)
+{
+    const struct watch *w = watch_of(c, op);
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < w->arbiter_count; i++) {
+        bool has_it = op->votes[i].state == VOTE_GRANTED;
+        n += has_it || trust_is_reachable(c, w->arbiters[i]);
+    }
+    return n;
+}
+
+/* Enough votes: what the claim is for can be done, if there is a callback. The claim may be
+ * over afterwards. */
+static void won(struct cluster *c, struct op *op)
+{
+    if (!watch_of(c, op)->is_ready) {
+        votes_arm(c, op);
+        return;
+    }
+    if (op->purpose == CLAIM_COLLECT) {
+        fetch_begin(c, op);
+        return;
+    }
+    enum invocation_state end =
+        op->purpose == CLAIM_CANCEL ? INVOCATION_CANCELED : INVOCATION_COLLECTED;
+    struct op was = *op;
+    claim_take(c, op, end);
+    answer_claim(c, &was, ANSWER_DONE, end);
+}
+
+/* Looks at the votes and does what follows. The claim may be over afterwards. */
+void votes_judge(struct cluster *c, struct op *op)
+{
+    if (op->phase != OP_ASKING) {
+        return;
+    }
+    uint32_t needed = watch_quorum(c, watch_of(c, op));
+    if (watch_grants(op) >= needed) {
+        won(c, op);
+    } else if (possible_votes(c, op) < needed) {
+        claim_finish(c, op, ANSWER_NO_QUORUM_LEFT, INVOCATION_QUEUED);
+    } else {
+        yield_to_first(c, op);
+        votes_arm(c, op);
+    }
+}
+
+/* Asks every arbiter that has not got this claim, and (R3) those that got their vote back. */
+void votes_ask(struct cluster *c, struct op *op, bool also_yielded)
+{
+    for (uint32_t i = 0; i < watch_of(c, op)->arbiter_count; i++) {
+        uint8_t state = op->votes[i].state;
+        bool again = state == VOTE_YIELDED && also_yielded;
+        if (state != VOTE_NONE && state != VOTE_REFUSED && !again) {
+            continue;
+        }
+        if (!ask(c, op, i)) {
+            claim_finish(c, op, ANSWER_ENDED, INVOCATION_COLLECTED);
+            return;
+        }
+    }
+    votes_judge(c, op);
+}

@@ -1,0 +1,25 @@
+/* The claimer's machine proper: asking for votes, and rules R1 to R3 (reference 3.3).
+ *
+ *   R1  fewer votes possible than needed: no quorum
+ *   R2  in line at the first arbiter that answers: every other vote and place is given back
+ *   R3  a vote from it: the others are asked again
+ */
+#ifndef CLUSTER_VOTES_H
+#define CLUSTER_VOTES_H
+
+#include "cluster/state.h"
+
+/* Asks every arbiter that has not got this claim, and those that got their vote back if
+ * `also_yielded`. The claim may be over afterwards. */
+void votes_ask(struct cluster *c, struct op *op, bool also_yielded);
+
+/* Looks at the votes and does what follows. The claim may be over afterwards. */
+void votes_judge(struct cluster *c, struct op *op);
+
+/* When the claim gives up, by its wait and by what it is doing. */
+uint64_t votes_deadline_ms(const struct cluster *c, const struct op *op);
+
+/* Sets the timer for that, or for looking again before. */
+void votes_arm(struct cluster *c, struct op *op);
+
+#endif

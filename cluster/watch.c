@@ -1,0 +1,130 @@
+#include "cluster/watch.h"
+
+/* --- watches --------------------------------------------------------------------------- */
+
+static struct watch *watch_at(const struct cluster *c, uint32_t handle)
+{
+    return pool_at(&c->watches, handle);
+}
+
+struct watch *watch_find(const struct cluster *c, const struct guid *guid)
+{
+    uint32_t handle = c->watches.count == 0 ? 0 : table_find(&c->watched, guid);
+    return handle == 0 ? NULL : watch_at(c, handle);
+}
+
+struct watch *watch_make(struct cluster *c, const struct guid *guid)
+{
+    struct watch *w = watch_find(c, guid);
+    if (w != NULL) {
+        return w;
+    }
+    uint32_t handle = pool_new(&c->watches);
+    if (handle == 0) {
+        return NULL;
+    }
+    w = watch_at(c, handle);
+    memset(w, 0, sizeof *w);
+    w->guid = *guid;
+    if (table_add(&c->watched, handle) != 0) {
+        pool_free(&c->watches, handle);
+        return NULL;
+    }
+    return w;
+}
+
+static void watch_forget_arbiters(struct cluster *c, struct watch *w)
+{
+    for (uint32_t i = 0; i < w->arbiter_count; i++) {
+        nodes_drop(&c->nodes, w->arbiters[i]);
+    }
+    w->arbiter_count = 0;
+}
+
+void watch_set_arbiters(struct cluster *c, struct watch *w, const struct invocation *inv)
+{
+    if (w->arbiter_count > 0) {
+        return; /* immutable */
+    }
+    w->arbiter_count = inv->arbiter_count;
+    for (uint32_t i = 0; i < w->arbiter_count; i++) {
+        w->arbiters[i] = inv_arbiter(inv, i);
+        nodes_share(&c->nodes, w->arbiters[i]);
+    }
+}
+
+void watch_add(struct cluster *c, struct watch *w, struct op *op)
+{
+    uint32_t handle = pool_handle(&c->ops, op);
+    op->watch = pool_handle(&c->watches, w);
+    op->watch_prev = w->last;
+    op->watch_next = 0;
+    if (w->last == 0) {
+        w->first = handle;
+    } else {
+        op_at(c, w->last)->watch_next = handle;
+    }
+    w->last = handle;
+    list_push_back(&c->claims, &op->claims);
+}
+
+void watch_remove(struct cluster *c, struct op *op)
+{
+    struct watch *w = watch_at(c, op->watch);
+    if (op->watch_prev == 0) {
+        w->first = op->watch_next;
+    } else {
+        op_at(c, op->watch_prev)->watch_next = op->watch_next;
+    }
+    if (op->watch_next == 0) {
+        w->last = op->watch_prev;
+    } else {
+        op_at(c, op->watch_next)->watch_prev = op->watch_prev;
+    }
+    list_remove(&op->claims);
+    op->watch = op->watch_prev = op->watch_next = 0;
+    if (w->first == 0) {
+        watch_forget_arbiters(c, w);
+        table_remove(&c->watched, pool_handle(&c->watches, w));
+        pool_free(&c->watches, pool_handle(&c->watches, w));
+    }
+}
+
+struct watch *watch_of(const struct cluster *c, const struct op *op)
+{
+    return watch_at(c, op->watch);
+}
+
+uint32_t watch_quorum(const struct cluster *c, const struct watch *w)
+{
+    return c->config.available ? 1 : w->arbiter_count / 2u + 1;
+}
+
+uint32_t watch_grants(const struct op *op)
+{
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < MSG_ARBITERS_MAX; i++) {
+        n += op->votes[i].state == VOTE_GRANTED;
+    }
+    return n;
+}
+
+/* --- what they hear ------------------------------------------------------------------------
+ */
+
+struct op *watch_claim(const struct cluster *c, const struct guid *guid, uint64_t counter,
+                       uint32_t *index)
+{
+    const struct watch *w = watch_find(c, guid);
+    for (uint32_t handle = w == NULL ? 0 : w->first; handle != 0;
+         handle = op_at(c, handle)->watch_next) {
+        struct op *op = op_at(c, handle);
+        for (uint32_t i = 0; i < w->arbiter_count; i++) {
+            if (op->votes[i].counter == counter && op->votes[i].state != VOTE_YIELDED) {
+                *index = i;
+                return op;
+            }
+        }
+    }
+    return NULL;
+}
