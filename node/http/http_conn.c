@@ -237,6 +237,16 @@ static void leave(struct http_conn *c, bool has_more)
     http_wait_begin(&c->server->waits, &c->wait, HTTP_WAIT_LINGER);
 }
 
+/* There is no memory for what the client sends. */
+static void give_up(struct http_conn *c)
+{
+    if (c->state == HTTP_CONN_HEAD || c->state == HTTP_CONN_BODY) {
+        http_conn_refuse(c, 503);
+    } else {
+        http_conn_close(c);
+    }
+}
+
 static void read_more(struct http_conn *c)
 {
     bool is_full = !takes_input(c) && c->held.size - c->held_at >= HTTP_HELD_MAX;
@@ -260,10 +270,34 @@ static void settle_idle(struct http_conn *c)
     http_wait_begin(&c->server->waits, &c->wait, HTTP_WAIT_IDLE);
 }
 
+/* Ordinary requests need so little that the limit on connections bounds it. What is more is
+ * charged; false: the budget is used up. */
+static bool charge(struct http_conn *c)
+{
+    size_t room = c->held.room + (c->x == NULL ? 0 : http_parser_room(c->x->parser));
+    size_t size = room > HTTP_FREE_ROOM ? room - HTTP_FREE_ROOM : 0;
+    struct budget *budget = c->server->config.budget;
+    if (budget == NULL) {
+        return true;
+    }
+    if (size > c->charged_size && !budget_charge(budget, size - c->charged_size)) {
+        return false;
+    }
+    if (size < c->charged_size) {
+        budget_return(budget, c->charged_size - size);
+    }
+    c->charged_size = size;
+    return true;
+}
+
 /* After whatever happened: sets the time limit of the state that was reached. */
 static void settle(struct http_conn *c)
 {
     struct http_waits *waits = &c->server->waits;
+    if (c->state != HTTP_CONN_CLOSED && !charge(c)) {
+        give_up(c);
+        return;
+    }
     switch (c->state) {
     case HTTP_CONN_IDLE:
         settle_idle(c);
@@ -416,6 +450,9 @@ static void on_stream_closed(void *owner)
     assert(c->state == HTTP_CONN_CLOSED);
     http_exchange_put(&s->pool, &c->x);
     text_fini(&c->held);
+    if (c->charged_size > 0) {
+        budget_return(s->config.budget, c->charged_size);
+    }
     list_remove(&c->link);
     free(c);
     http_server_on_conn_closed(s);

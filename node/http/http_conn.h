@@ -14,7 +14,8 @@
  *   (RFC 9112 9.6). CLOSED: from anywhere; the stream's last event frees the memory.
  *
  * Bytes that come while a request is in the owner's hands are held, up to a limit; then
- * nothing is read any more until the request is answered. */
+ * nothing is read any more until the request is answered. Unusually large heads and held
+ * bytes are charged to the budget as bodies are. */
 #ifndef NODE_HTTP_CONN_H
 #define NODE_HTTP_CONN_H
 
@@ -28,8 +29,9 @@
 #define HTTP_CHUNK_SIZE 16384u /* bytes read at a time, when not into a body */
 #define HTTP_HELD_MAX   16384u /* bytes of pipelined requests; then reading stops */
 #define HTTP_SKIP_MAX                                                                          \
-    65536u /* bytes of an unwanted body that are read to keep a connection                     \
-            */
+    65536u                   /* bytes of an unwanted body that are read to keep a connection   \
+                              */
+#define HTTP_FREE_ROOM 6144u /* bytes a connection may use beside bodies, uncharged */
 #define HTTP_LINGER_MS 5000u
 
 struct tcp_listener;
@@ -72,6 +74,7 @@ struct http_conn {
     struct http_exchange *x; /* NULL when idle */
     struct text held;        /* read, not yet parsed */
     size_t held_at;          /* bytes of it that are parsed */
+    size_t charged_size;     /* bytes of `held` and of the head, beyond HTTP_FREE_ROOM */
     size_t unsent_size;      /* when the wait for the client's reading began */
     enum http_conn_state state;
     uint8_t queued;    /* writes that wait in the stream */

@@ -194,6 +194,11 @@ void http_parser_begin(struct http_parser *p, size_t header_max)
     p->mark_count = 0;
 }
 
+size_t http_parser_room(const struct http_parser *p)
+{
+    return p->head.room + p->mark_room * (sizeof *p->marks + sizeof *p->headers);
+}
+
 void http_parser_slim(struct http_parser *p)
 {
     if (p->head.room > HEAD_ROOM_KEPT) {

@@ -57,6 +57,9 @@ void http_parser_expect_size(struct http_parser *p, uint64_t size, http_body_sin
                              void *owner);
 void http_parser_expect_chunks(struct http_parser *p, http_body_sink sink, void *owner);
 
+/* Bytes of memory that the size of the head has taken. */
+size_t http_parser_room(const struct http_parser *p);
+
 /* Gives back memory that only an unusually large head needed. */
 void http_parser_slim(struct http_parser *p);
 

@@ -24,7 +24,8 @@ struct http_exchange;
 
 struct http_server_config {
     struct bytes listen;      /* HOST:PORT; port 0 asks the system. [v6]:PORT too */
-    struct budget *budget;    /* request bodies are charged here; refused with 503 */
+    struct budget *budget;    /* bodies and large heads are charged here; refused with 503.
+                               * NULL: not charged */
     size_t body_max;          /* bytes; over it 413 */
     size_t header_max;        /* bytes; over it 431 */
     size_t connections_max;   /* over it a connection is accepted and closed at once */

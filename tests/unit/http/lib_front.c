@@ -4,7 +4,7 @@
 
 #include <errno.h>
 #include <netinet/in.h>
-#include <poll.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <time.h>
@@ -144,6 +144,7 @@ struct http_server_config front_config(void)
 
 void front_open(struct front *f, const struct http_server_config *config)
 {
+    signal(SIGPIPE, SIG_IGN); /* as every node does (signals.h) */
     *f = (struct front){.budget = {.limit = 64u << 20}};
     f->loop = loop_new();
     assert_non_null(f->loop);

@@ -193,6 +193,41 @@ static void growing_body_that_finds_no_memory_is_refused(void **state)
     front_close(&f);
 }
 
+static void large_heads_and_floods_are_charged_like_bodies(void **state)
+{
+    (void)state;
+    struct http_server_config config = front_config();
+    config.header_max = 65536;
+    front_open(&f, &config);
+    f.budget.limit = 30000;
+    int fd = client_connect(&f);
+    client_say(&f, fd, "GET / HTTP/1.1\r\nHost: x\r\n\r\n");
+    free(client_read(&f, fd, "GET / ", NULL));
+    assert_int_equal(f.budget.used, 0); /* an ordinary request costs nothing of it */
+    client_say(&f, fd, "GET / HTTP/1.1\r\nHost: x\r\nA: ");
+    struct text t = {0};
+    for (int i = 0; i < 60000; i++) {
+        text_add_char(&t, 'a');
+    }
+    client_send(&f, fd, bytes_of(t.at, 8000));
+    while (f.budget.used == 0) {
+        front_turn(&f);
+    }
+    client_send(&f, fd, text_view(&t));
+    expect_last(fd, "HTTP/1.1 503 ", "\r\nRetry-After: 1\r\n");
+    assert_int_equal(f.budget.used, 0);
+
+    f.budget.limit = 1000;
+    fd = client_connect(&f);
+    client_say(&f, fd, GET("/park"));
+    front_turn_until(&f, &f.parked_count, 1);
+    client_send(&f, fd, bytes_of(t.at, 16000)); /* held behind the parked one */
+    front_turn_until(&f, &f.gone, 1);
+    text_fini(&t);
+    close(fd);
+    front_close(&f);
+}
+
 static void connection_over_the_limit_is_closed_at_once(void **state)
 {
     (void)state;
@@ -320,6 +355,7 @@ int main(void)
         cmocka_unit_test(body_within_the_limit_passes),
         cmocka_unit_test(body_without_memory_is_refused_with_503_and_retry_after),
         cmocka_unit_test(growing_body_that_finds_no_memory_is_refused),
+        cmocka_unit_test(large_heads_and_floods_are_charged_like_bodies),
         cmocka_unit_test(connection_over_the_limit_is_closed_at_once),
         cmocka_unit_test(idle_connection_is_closed_in_time),
         cmocka_unit_test(slow_head_is_refused_with_408),
