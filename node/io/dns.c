@@ -62,9 +62,9 @@ int dns_lookup_start(struct dns_lookup **out, struct loop *l, struct bytes host,
     }
     lookup->req.data = lookup;
     lookup->events = *events;
-    struct addrinfo hints = {.ai_family = AF_UNSPEC,
-                             .ai_socktype = SOCK_STREAM,
-                             .ai_flags = AI_ADDRCONFIG | AI_NUMERICSERV};
+    /* Not AI_ADDRCONFIG: it hides names on a machine that has loopback alone. */
+    struct addrinfo hints = {
+        .ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICSERV};
     if (uv_getaddrinfo(loop_uv(l), &lookup->req, on_answer, name, service, &hints) != 0) {
         free(lookup); /* refused before it began: no callback comes */
         return ERR_NOMEM;
