@@ -1,20 +1,17 @@
 """The fault proxy does the harm it is asked for, and only that."""
 import os
 import socket
-import struct
-import sys
 import threading
 import time
 
 import pytest
 
-sys.path.insert(0, os.path.join(os.path.dirname(__file__), '..', 'tools'))
-from fault_proxy import FaultProxy, str_of  # noqa: E402
+from fault_proxy import FaultProxy
+from wire import HELLO, frame, pack
 
 
 def hello(name):
-    body = b'\x92\x01' + str_of(name)
-    return struct.pack('>IBBHQ', 12 + len(body), 1, 0, 1, 0) + body
+    return frame(HELLO, pack([1, 1, 'test', b'\xa1a' * 8, name, 'zone', 'host:1', 0, 0]))
 
 
 class Echo:

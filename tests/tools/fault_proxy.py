@@ -162,9 +162,7 @@ class Proxy:
         length = struct.unpack('>I', link.first[:4])[0]
         if 4 + length <= HELLO_MAX and len(link.first) < 4 + length:
             return
-        names = [name for name in self.routes
-                 if name != link.route and str_of(name) in link.first]
-        who = max(names, key=len, default='?')
+        who = name_in(link.first)
         found = self.faults_of((who, link.route))
         if 'refuse' in found:
             self.reset(link)
@@ -345,11 +343,28 @@ class Proxy:
             return {'error': str(wrong)}
 
 
-def str_of(name):
-    """A name as msgpack writes it, so that `a` is not found in every word."""
-    raw = name.encode()
-    head = bytes([0xa0 | len(raw)]) if len(raw) < 32 else bytes([0xd9, len(raw)])
-    return head + raw
+def name_in(first):
+    """The node's name in a HELLO, its fifth field (docs/protocol.md); '?' in anything else."""
+    try:
+        if first[4] != 1 or first[16] & 0xf0 != 0x90:
+            return '?'
+        at = 17
+        for _ in range(5):
+            head = first[at]
+            at += 1
+            size = 0
+            if 0xa0 <= head < 0xc0:                 # a short str
+                size = head & 31
+            elif head in (0xc4, 0xd9):              # bin, str with one byte of length
+                size = first[at]
+                at += 1
+            elif 0xcc <= head <= 0xcf:              # uint
+                size = 1 << (head - 0xcc)
+            value = first[at:at + size]
+            at += size
+        return value.decode()
+    except (IndexError, UnicodeDecodeError):
+        return '?'
 
 
 class FaultProxy:
