@@ -1,10 +1,12 @@
 /* http:// and https:// targets: an upstream that answers for the function.
  *
- * What passes stands in http_pass.h, how it travels in http_client.h; here is what ties an
- * execution to an exchange. Each target keeps connections of its own. */
+ * What passes stands in http_pass.h, how it travels in plain_client.h (http) and http_client.h
+ * (https); here is what ties an execution to an exchange. Each target keeps connections of
+ * its own. */
 #include "handlers/handler.h"
 #include "handlers/http_client.h"
 #include "handlers/http_pass.h"
+#include "handlers/plain_client.h"
 
 #include "base/list.h"
 
@@ -15,12 +17,13 @@
 
 struct handler_target {
     struct handler_env env;
-    struct http_client *client;
-    char *origin;             /* "http://host:port" */
-    char *base_path;          /* "/path", or empty */
-    struct text lines;        /* of the request being started: target, then headers */
-    struct text kept;         /* of the answer being reported */
-    struct buf *last_headers; /* of the last answer: an upstream mostly repeats itself */
+    struct http_client *client; /* https; NULL for http */
+    struct plain_client *plain; /* http; NULL for https */
+    char *origin;               /* "http://host:port" */
+    char *base_path;            /* "/path", or empty */
+    struct text lines;          /* of the request being started: target, then headers */
+    struct text kept;           /* of the answer being reported */
+    struct buf *last_headers;   /* of the last answer: an upstream mostly repeats itself */
     struct list calls;
 };
 
@@ -29,13 +32,15 @@ struct call {
     struct list link; /* of target->calls */
     struct handler_target *target;
     uint64_t execution_id;
-    struct http_exchange *exchange;
+    struct http_exchange *exchange; /* one of the two */
+    struct plain_exchange *plain;
 };
 
 static void call_free(struct call *call)
 {
     list_remove(&call->link);
     http_exchange_stop(&call->exchange);
+    plain_exchange_stop(&call->plain);
     free(call);
 }
 
@@ -100,7 +105,8 @@ static void on_end(void *owner, struct http_exchange_end *end)
         out.detail = out.detail != NULL ? out.detail : "no memory for the answer";
     }
     out.end = end_of_error(rc);
-    call->exchange = NULL; /* is gone */
+    call->exchange = NULL; /* has gone */
+    call->plain = NULL;
     call_free(call);
     t->env.on_done(t->env.owner, id, &out);
 }
@@ -129,7 +135,8 @@ static int http_start(struct handler_target *t, const struct execution *x)
     call->target = t;
     call->execution_id = x->id;
     list_push_back(&t->calls, &call->link);
-    int rc = http_exchange_start(&call->exchange, t->client, &config);
+    int rc = t->plain != NULL ? plain_exchange_start(&call->plain, t->plain, &config)
+                              : http_exchange_start(&call->exchange, t->client, &config);
     if (rc != 0) {
         call_free(call);
     }
@@ -151,6 +158,7 @@ static void http_close(struct handler_target *t)
 {
     assert(list_is_empty(&t->calls));
     http_client_close(&t->client);
+    plain_client_close(&t->plain);
     buf_drop(&t->last_headers);
     text_fini(&t->lines);
     text_fini(&t->kept);
@@ -185,8 +193,14 @@ static int http_open(const struct handler_env *env, struct bytes target, uint32_
         .connections_max = concurrency,
         .connect_timeout_ms = CONNECT_TIMEOUT_MS,
     };
-    rc = t->origin == NULL || t->base_path == NULL ? err_set(em, ERR_NOMEM, "out of memory")
-                                                   : http_client_open(&t->client, &config, em);
+    struct bytes authority = bytes_of(at, origin_size);
+    if (t->origin == NULL || t->base_path == NULL) {
+        rc = err_set(em, ERR_NOMEM, "out of memory");
+    } else if (bytes_cut_front_nocase(&authority, "http://")) {
+        rc = plain_client_open(&t->plain, &config, authority, em);
+    } else {
+        rc = http_client_open(&t->client, &config, em);
+    }
     if (rc != 0) {
         http_close(t);
         return rc;

@@ -430,13 +430,9 @@ static struct http_exchange_end end_of(struct http_exchange *x, CURLcode result)
 static void finish(struct http_exchange *x, CURLcode result)
 {
     struct http_exchange_end end = end_of(x, result);
-    curl_off_t retry_after_s = 0;
     if (end.rc == 0) {
-        curl_easy_getinfo(x->easy, CURLINFO_RETRY_AFTER, &retry_after_s);
+        end.retry_after_s = http_retry_after_s(header_lines_value(end.headers, "Retry-After"));
         end.body = intake_take(&x->answer);
-    }
-    if (retry_after_s > 0) { /* a date in the past gives a negative number */
-        end.retry_after_s = retry_after_s > INT32_MAX ? INT32_MAX : (uint32_t)retry_after_s;
     }
     /* What the receiver reads must outlive its call, in which a next exchange may start. */
     curl_multi_remove_handle(x->client->multi, x->easy);
@@ -551,4 +547,20 @@ int http_origin_check(struct bytes text, size_t *origin_size, struct errmsg *em)
     return rc == CURLUE_OK ? 0
                            : err_set(em, ERR_MALFORMED, "'%.*s': %s", BYTES_ARG(text),
                                      curl_url_strerror(rc));
+}
+
+uint32_t http_retry_after_s(struct bytes value)
+{
+    char text[64]; /* no date of RFC 9110 5.6.7 is longer */
+    uint64_t seconds;
+    if (value.size == 0 || value.size >= sizeof text) {
+        return 0;
+    }
+    if (num_parse(value, INT32_MAX, &seconds) == 0) {
+        return (uint32_t)seconds;
+    }
+    memcpy(text, value.at, value.size);
+    text[value.size] = '\0';
+    time_t at = curl_getdate(text, NULL), now = (time_t)(loop_wall_ms() / 1000);
+    return at <= now ? 0 : at - now > INT32_MAX ? INT32_MAX : (uint32_t)(at - now);
 }

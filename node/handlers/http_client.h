@@ -74,4 +74,7 @@ void http_exchange_stop(struct http_exchange **x);
  * fragment. ERR_MALFORMED: `em` says what is wrong. *origin_size: where the path begins. */
 int http_origin_check(struct bytes text, size_t *origin_size, struct errmsg *em);
 
+/* The seconds that the value of a Retry-After says, as a number or as a date; 0: none. */
+uint32_t http_retry_after_s(struct bytes value);
+
 #endif

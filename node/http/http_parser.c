@@ -22,12 +22,14 @@ struct http_parser {
     enum phase phase;
     uint16_t status; /* to refuse with */
     size_t header_max;
+    bool is_answer;
     struct text head;   /* the bytes of the head, as they came */
     struct bytes piece; /* what llhttp works on now */
     size_t piece_at;    /* where `piece` begins in the head */
     struct mark target; /* where the target lies */
     uint32_t head_at;   /* where the request line begins: empty lines may precede it */
     uint32_t head_size; /* without what follows it */
+    uint32_t lines_at;  /* where the header lines begin */
     uint32_t mark_count;
     uint32_t mark_room;          /* of both arrays */
     struct mark *marks;          /* header lines as they come */
@@ -181,11 +183,12 @@ void http_parser_free(struct http_parser **p)
     }
 }
 
-void http_parser_begin(struct http_parser *p, size_t header_max)
+static void begin(struct http_parser *p, llhttp_type_t type, size_t header_max)
 {
     assert(header_max <= UINT32_MAX);
-    llhttp_init(&p->llhttp, HTTP_REQUEST, &settings);
+    llhttp_init(&p->llhttp, type, &settings);
     p->llhttp.data = p;
+    p->is_answer = type == HTTP_RESPONSE;
     p->phase = PHASE_HEAD;
     p->status = 0;
     p->header_max = header_max;
@@ -197,6 +200,16 @@ void http_parser_begin(struct http_parser *p, size_t header_max)
 size_t http_parser_room(const struct http_parser *p)
 {
     return p->head.room + p->mark_room * (sizeof *p->marks + sizeof *p->headers);
+}
+
+void http_parser_begin(struct http_parser *p, size_t header_max)
+{
+    begin(p, HTTP_REQUEST, header_max);
+}
+
+void http_parser_begin_answer(struct http_parser *p, size_t header_max)
+{
+    begin(p, HTTP_RESPONSE, header_max);
 }
 
 void http_parser_slim(struct http_parser *p)
@@ -242,6 +255,18 @@ static size_t check_request_line(struct http_parser *p)
     return target_end + sizeof end - 1;
 }
 
+/* HTTP/1.x SP STATUS [SP REASON] CRLF (RFC 9112 4). Returns as check_request_line(). */
+static size_t check_status_line(const struct http_parser *p)
+{
+    const char *head = p->head.at;
+    const char *end = memchr(head, '\n', p->head_size);
+    size_t size = end == NULL ? 0 : (size_t)(end - head) + 1;
+    bool right = size >= sizeof "HTTP/1.1 200\r\n" - 1 && memcmp(head, "HTTP/1.", 7) == 0 &&
+                 head[8] == ' ' && (head[12] == ' ' || head[12] == '\r') &&
+                 head[size - 2] == '\r';
+    return right ? size : 0;
+}
+
 /* NAME ":" OWS VALUE OWS CRLF, from `begin` up to `end`. */
 static bool read_header(struct http_parser *p, uint32_t i, size_t begin, size_t end)
 {
@@ -268,18 +293,19 @@ static enum http_parsed finish_head(struct http_parser *p)
     if (p->llhttp.http_major != 1 || p->llhttp.http_minor > 1) {
         return refuse(p, 505);
     }
-    size_t begin = check_request_line(p);
-    if (begin == 0) {
+    size_t at = p->is_answer ? check_status_line(p) : check_request_line(p);
+    if (at == 0) {
         return refuse(p, 400);
     }
+    p->lines_at = (uint32_t)at;
     for (uint32_t i = 0; i < p->mark_count; i++) {
         size_t end = i + 1 < p->mark_count ? p->marks[i + 1].name_at : p->head_size - 2;
-        if (!read_header(p, i, begin, end)) {
+        if (!read_header(p, i, at, end)) {
             return refuse(p, 400);
         }
-        begin = end;
+        at = end;
     }
-    if (p->head_size - begin != 2 || memcmp(p->head.at + begin, "\r\n", 2) != 0) {
+    if (p->head_size - at != 2 || memcmp(p->head.at + at, "\r\n", 2) != 0) {
         return refuse(p, 400);
     }
     p->phase = PHASE_DECIDE;
@@ -390,6 +416,13 @@ void http_parser_head(const struct http_parser *p, struct http_request *request)
     request->target = bytes_of(p->head.at + p->target.name_at, p->target.name_size);
     request->headers = p->headers;
     request->header_count = p->mark_count;
+}
+
+unsigned http_parser_answer(const struct http_parser *p, struct bytes *lines)
+{
+    assert(p->is_answer);
+    *lines = bytes_of(p->head.at + p->lines_at, p->head_size - p->lines_at - 2);
+    return p->llhttp.status_code;
 }
 
 unsigned http_parser_minor(const struct http_parser *p)

@@ -39,6 +39,9 @@ void http_parser_free(struct http_parser **p);
 /* Expects the first byte of a request. Its head may have `header_max` bytes. */
 void http_parser_begin(struct http_parser *p, size_t header_max);
 
+/* Expects the first byte of an answer instead: where this text says request, read answer. */
+void http_parser_begin_answer(struct http_parser *p, size_t header_max);
+
 /* Cuts what it takes off the front of *in. */
 enum http_parsed http_parser_run(struct http_parser *p, struct bytes *in);
 
@@ -48,6 +51,9 @@ uint16_t http_parser_status(const struct http_parser *p);
 /* After HTTP_PARSED_HEAD; borrowed until the next http_parser_begin(). `request` gets method,
  * target and headers; the rest of it is left alone. */
 void http_parser_head(const struct http_parser *p, struct http_request *request);
+
+/* The same of an answer: its status code, and its header lines as they came. */
+unsigned http_parser_answer(const struct http_parser *p, struct bytes *lines);
 
 /* The minor version, 0 or 1. */
 unsigned http_parser_minor(const struct http_parser *p);

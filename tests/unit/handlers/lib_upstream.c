@@ -15,6 +15,7 @@ struct upstream_connection {
     struct upstream_connection *next;
     char *got;
     size_t size, room;
+    size_t sent; /* bytes of the answer */
     bool is_closing;
 };
 
@@ -44,13 +45,30 @@ static void hang_up(struct upstream_connection *c, bool reset)
     }
 }
 
+static void send_piece(struct upstream_connection *c);
+
 static void on_written(uv_write_t *write, int status)
 {
-    (void)status;
     struct upstream_connection *c = write->data;
-    if (c->upstream->then != UPSTREAM_KEEP || c->upstream->closes_idle) {
-        hang_up(c, c->upstream->then == UPSTREAM_RESET);
+    struct upstream *u = c->upstream;
+    size_t size = u->answer_size == 0 ? strlen(u->answer) : u->answer_size;
+    if (status == 0 && c->sent < size) {
+        send_piece(c);
+    } else if (u->then != UPSTREAM_KEEP || u->closes_idle) {
+        hang_up(c, u->then == UPSTREAM_RESET);
     }
+}
+
+static void send_piece(struct upstream_connection *c)
+{
+    struct upstream *u = c->upstream;
+    size_t size = u->answer_size == 0 ? strlen(u->answer) : u->answer_size;
+    size_t left = size - c->sent;
+    size_t piece = u->piece_size > 0 && u->piece_size < left ? u->piece_size : left;
+    uv_buf_t bytes = uv_buf_init((char *)(uintptr_t)u->answer + c->sent, (unsigned)piece);
+    c->sent += piece;
+    c->write.data = c;
+    uv_write(&c->write, (uv_stream_t *)&c->tcp, &bytes, 1, on_written);
 }
 
 /* Length of the whole request at the front, 0: not there yet. */
@@ -85,10 +103,8 @@ static void answer(struct upstream_connection *c, size_t size)
         }
         return;
     }
-    size_t answer_size = u->answer_size == 0 ? strlen(u->answer) : u->answer_size;
-    uv_buf_t bytes = uv_buf_init((char *)(uintptr_t)u->answer, (unsigned)answer_size);
-    c->write.data = c;
-    uv_write(&c->write, (uv_stream_t *)&c->tcp, &bytes, 1, on_written);
+    c->sent = 0;
+    send_piece(c);
 }
 
 static void on_alloc(uv_handle_t *handle, size_t suggested_size, uv_buf_t *out)
@@ -127,6 +143,7 @@ static void on_connection(uv_stream_t *listener, int status)
     u->first = c;
     assert_int_equal(uv_tcp_init(listener->loop, &c->tcp), 0);
     assert_int_equal(uv_accept(listener, (uv_stream_t *)&c->tcp), 0);
+    uv_tcp_nodelay(&c->tcp, 1);
     assert_int_equal(uv_read_start((uv_stream_t *)&c->tcp, on_alloc, on_read), 0);
     u->connections++;
     u->open_connections++;
@@ -166,4 +183,42 @@ const char *upstream_target(const struct upstream *u, const char *path)
     static char text[256];
     snprintf(text, sizeof text, "http://127.0.0.1:%u%s", u->port, path);
     return text;
+}
+
+struct stage *stage_open(const char *path)
+{
+    struct stage *s = calloc(1, sizeof *s);
+    bench_init(&s->bench);
+    upstream_open(&s->upstream, &s->bench);
+    s->target = bench_open(&s->bench, upstream_target(&s->upstream, path));
+    return s;
+}
+
+void stage_close(struct stage *s)
+{
+    handler_http.close(s->target);
+    upstream_close(&s->upstream);
+    bench_fini(&s->bench);
+    free(s);
+}
+
+struct bench_outcome *stage_run(struct stage *s, const struct bench_call *call)
+{
+    return bench_run(&s->bench, &handler_http, s->target, call);
+}
+
+struct bench_outcome *stage_expect(struct stage *s, const char *answer, enum execution_end end)
+{
+    struct bench_call call = {.body = "question"};
+    s->upstream.answer = answer;
+    struct bench_outcome *o = stage_run(s, &call);
+    if (o->outcome.end != end) {
+        fail_msg("end %d, not %d (%s), for: %s", o->outcome.end, end, o->detail, answer);
+    }
+    return o;
+}
+
+bool stage_was_sent(const struct stage *s, const char *text)
+{
+    return strstr(s->upstream.last, text) != NULL;
 }

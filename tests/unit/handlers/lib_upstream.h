@@ -21,6 +21,7 @@ struct upstream {
     uint16_t port;
     const char *answer; /* NULL: says nothing */
     size_t answer_size; /* 0: as long as the text */
+    size_t piece_size;  /* bytes that leave at once; 0: all */
     enum upstream_then then;
     bool closes_idle;        /* after an answer, though it said nothing of it */
     size_t connections;      /* accepted so far */
@@ -39,5 +40,23 @@ void upstream_hang_up(struct upstream *u);
 
 /* "http://127.0.0.1:PORT" and `path`; static. */
 const char *upstream_target(const struct upstream *u, const char *path);
+
+/* A bench with an upstream and a target that leads to it. */
+struct stage {
+    struct bench bench;
+    struct upstream upstream;
+    struct handler_target *target;
+};
+
+struct stage *stage_open(const char *path);
+void stage_close(struct stage *s);
+
+struct bench_outcome *stage_run(struct stage *s, const struct bench_call *call);
+
+/* Runs a plain POST against `answer` and expects that end. */
+struct bench_outcome *stage_expect(struct stage *s, const char *answer, enum execution_end end);
+
+/* Whether the last request held `text`. */
+bool stage_was_sent(const struct stage *s, const char *text);
 
 #endif
