@@ -47,10 +47,11 @@ static void on_closed(void *owner, uint64_t link, enum link_end why)
     n->last_closed = link;
 }
 
-static void note_up(struct node *n, uint64_t link)
+static void note_up(struct node *n, uint64_t link, uint8_t lane)
 {
     n->up_link = link;
     n->up_links[n->up_count % 256] = link;
+    n->up_max[n->up_count % 256] = lane == LANE_BULK ? MSG_BULK_MAX : MSG_CONTROL_MAX;
     n->up_count++;
 }
 
@@ -70,13 +71,18 @@ static void on_message(void *owner, uint64_t link, const struct msg *m, uint64_t
     struct heard *h = &n->heard[n->heard_count++ % HEARD_MAX];
     *h = (struct heard){.kind = m->kind, .link = link};
     if (m->kind == MSG_HELLO && !n->is_silent) {
-        note_up(n, link);
+        note_up(n, link, m->hello.lane);
         struct msg ok = hello_of(n, MSG_HELLO_OK, (enum msg_lane)m->hello.lane);
         node_send(n, link, &ok);
     } else if (m->kind == MSG_HELLO_OK) {
-        note_up(n, link);
+        note_up(n, link, m->hello.lane);
     } else if (m->kind == MSG_PING) {
         h->value = m->ping.members_hash;
+        if (n->ends_on_ping) {
+            peers_close(&n->peers);
+        }
+    } else if (m->kind == MSG_PEERS) {
+        h->value = m->peers.count;
     } else if (m->kind == MSG_REJECT) {
         h->value = m->reject.code;
     } else if (m->kind == MSG_CREATE) {
@@ -99,7 +105,7 @@ static size_t frame_max(void *owner, uint64_t link)
     struct node *n = owner;
     for (size_t i = 0; i < n->up_count && i < 256; i++) {
         if (n->up_links[i] == link) {
-            return MSG_BULK_MAX;
+            return n->up_max[i];
         }
     }
     return MSG_HELLO_MAX;
@@ -144,6 +150,7 @@ void node_dial(struct node *n, const char *address, enum msg_lane lane)
 void node_send(struct node *n, uint64_t link, const struct msg *m)
 {
     struct link_effect e = {.link = link, .msg = *m};
+    assert_non_null(n->peers);
     peers_dispatch(n->peers, CLUSTER_SEND, &e);
 }
 

@@ -15,7 +15,7 @@
 struct heard {
     enum msg_kind kind;
     uint64_t link;
-    uint64_t value; /* ping: members_hash; CREATE: body_size; REJECT: code */
+    uint64_t value; /* ping: members_hash; PEERS: count; CREATE: body_size; REJECT: code */
     bool no_room;
 };
 
@@ -26,9 +26,11 @@ struct node {
     char name[16];
     enum msg_lane lane; /* of the links it dials */
     bool is_silent;     /* never answers HELLO */
+    bool ends_on_ping;  /* closes all its links from inside on_message */
     uint64_t up_link;   /* the last one that came up */
     uint64_t last_dialled;
     uint64_t up_links[256];
+    size_t up_max[256]; /* bytes of a frame on each of them */
     size_t up_count, opened, accepted, closed, seeds, unsent_told, troubles;
     enum link_end last_end;
     uint64_t last_closed;

@@ -126,6 +126,7 @@ static void peer_that_never_reads_is_left(void **state)
     for (size_t i = 0; i < MSG_SEQS_MAX; i++) {
         seqs[i] = (i & 1) ? 0 : UINT64_MAX / 2; /* 36 KB a message */
     }
+    node.up_max[0] = MSG_CONTROL_MAX;
     node.up_links[node.up_count++] = link;
     struct msg m = {.kind = MSG_FETCH, .seqs = {.count = MSG_SEQS_MAX, .seqs = seqs}};
     size_t sent = 0;
@@ -151,6 +152,7 @@ static void slow_peer_is_told_of_and_recovers(void **state)
     int fd = raw_dial(&node);
     world_until(l, &node.accepted, 1);
     static uint64_t seqs[MSG_SEQS_MAX];
+    node.up_max[0] = MSG_CONTROL_MAX;
     node.up_links[node.up_count++] = 1;
     struct msg m = {.kind = MSG_FETCH, .seqs = {.count = MSG_SEQS_MAX, .seqs = seqs}};
     while (node.last_unsent <= LINK_UNSENT_MARK) {

@@ -1,4 +1,5 @@
 /* Two nodes' links over loopback: order, batching, bodies, endings. */
+#include "base/err.h"
 #include "base/rng.h"
 #include "lib_world.h"
 
@@ -193,6 +194,95 @@ static void what_was_sent_at_the_end_of_a_node_arrives(void **state)
     world_end(l, both, 2);
 }
 
+static void what_waits_at_the_end_of_a_link_still_arrives(void **state)
+{
+    (void)state;
+    struct loop *l = linked(LANE_BULK);
+    struct buf *body = body_of(&b, MSG_CHUNK_MAX);
+    a.expect_body = buf_view(body);
+    size_t before = a.heard_count;
+    for (int i = 0; i < 40; i++) { /* ten megabytes: more than the system takes at once */
+        send_body(&b, body);
+    }
+    node_hang_up(&b, b.up_link);
+    world_until(l, &a.heard_count, before + 40);
+    world_until(l, &a.closed, 1);
+    assert_int_equal(a.last_end, LINK_END_CLOSED);
+    assert_int_equal(b.last_end, LINK_END_OURS);
+    buf_drop(&body);
+    world_end(l, both, 2);
+}
+
+static void links_can_be_closed_from_inside_an_event(void **state)
+{
+    (void)state;
+    struct loop *l = linked(LANE_CONTROL);
+    size_t before = b.heard_count;
+    b.ends_on_ping = true;
+    for (uint64_t i = 0; i < 100; i++) {
+        node_ping(&a, a.up_link, i);
+    }
+    world_until(l, &a.closed, 1);
+    assert_int_equal(b.heard_count, before + 1); /* no event comes after the end */
+    assert_int_equal(b.closed, 0);
+    world_end(l, both, 2);
+}
+
+static void long_list_of_members_goes_in_parts(void **state)
+{
+    (void)state;
+    static char name[MSG_NAME_MAX];
+    static struct msg_peer peers[MSG_PEERS_MAX];
+    struct loop *l = linked(LANE_CONTROL);
+    memset(name, 'n', sizeof name);
+    for (size_t i = 0; i < MSG_PEERS_MAX; i++) {
+        peers[i].node_name = peers[i].zone = peers[i].address = bytes_of(name, sizeof name);
+    }
+    struct msg m = {.kind = MSG_PEERS, .peers = {MSG_PEERS_MAX, peers}};
+    size_t before = b.heard_count;
+    node_send(&a, a.up_link, &m);
+    uint64_t total = 0;
+    for (size_t i = before; total < MSG_PEERS_MAX; i++) {
+        world_until(l, &b.heard_count, i + 1);
+        assert_int_equal(b.heard[i].kind, MSG_PEERS);
+        total += b.heard[i].value;
+    }
+    assert_int_equal(total, MSG_PEERS_MAX);
+    assert_true(b.heard_count > before + 1);
+    world_end(l, both, 2);
+}
+
+static void message_over_its_limit_is_not_sent_and_the_link_lives(void **state)
+{
+    (void)state;
+    struct loop *l = linked(LANE_BULK);
+    struct buf *huge = body_of(&a, MSG_BULK_MAX + 1);
+    struct msg m = {.kind = MSG_PAYLOAD};
+    m.payload.chunk = buf_view(huge);
+    m.payload.hold = huge;
+    node_send(&a, a.up_link, &m);
+    buf_drop(&huge);
+    assert_int_equal(peers_counters(a.peers)->unsendable, 1);
+    size_t before = b.heard_count;
+    node_ping(&a, a.up_link, 9);
+    world_until(l, &b.heard_count, before + 1);
+    assert_int_equal(b.heard[before].value, 9);
+    world_end(l, both, 2);
+}
+
+static void address_in_use_is_said(void **state)
+{
+    (void)state;
+    struct loop *l = linked(LANE_CONTROL);
+    struct peers_config config = {.listen = peers_address(a.peers)};
+    struct peers *p;
+    struct errmsg em;
+    assert_int_equal(peers_open(&p, l, &config, &em), ERR_INUSE);
+    assert_null(p);
+    assert_non_null(strstr(em.text, "in use"));
+    world_end(l, both, 2);
+}
+
 static void traffic_is_counted_by_peer_and_lane(void **state)
 {
     (void)state;
@@ -274,6 +364,11 @@ int main(void)
         cmocka_unit_test(name_is_resolved_before_it_is_dialled),
         cmocka_unit_test(last_words_arrive_before_the_end),
         cmocka_unit_test(what_was_sent_at_the_end_of_a_node_arrives),
+        cmocka_unit_test(what_waits_at_the_end_of_a_link_still_arrives),
+        cmocka_unit_test(links_can_be_closed_from_inside_an_event),
+        cmocka_unit_test(long_list_of_members_goes_in_parts),
+        cmocka_unit_test(message_over_its_limit_is_not_sent_and_the_link_lives),
+        cmocka_unit_test(address_in_use_is_said),
         cmocka_unit_test(traffic_is_counted_by_peer_and_lane),
         cmocka_unit_test(every_counter_can_be_told_by_name),
         cmocka_unit_test(seeds_are_said_with_every_address_of_a_name),
