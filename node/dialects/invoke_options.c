@@ -61,7 +61,10 @@ const char *idempotency_key_read(const struct http_request *in, struct bytes *ou
     }
     struct bytes rest = h->value;
     struct bytes key = rest;
-    if (rest.size > 0 && rest.at[0] == '"') {
+    if (rest.size == 0) {
+        return fault;
+    }
+    if (rest.at[0] == '"') {
         if (!cut_string(&rest, &key)) {
             return fault;
         }

@@ -102,7 +102,8 @@ static bool next_header(struct prefer_walk *w)
 bool prefer_next(struct prefer_walk *w, struct preference *out)
 {
     while (w->rest.size > 0 || next_header(w)) {
-        if (read_preference(cut_element(&w->rest), out)) {
+        /* A header without a value has no element. */
+        if (w->rest.size > 0 && read_preference(cut_element(&w->rest), out)) {
             return true;
         }
     }

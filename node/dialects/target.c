@@ -18,7 +18,10 @@ bool target_name_is_valid(struct bytes name)
 struct bytes target_cut_segment(struct bytes *rest)
 {
     struct bytes all = *rest;
-    const uint8_t *slash = all.size == 0 ? NULL : memchr(all.at, '/', all.size);
+    if (all.size == 0) {
+        return all;
+    }
+    const uint8_t *slash = memchr(all.at, '/', all.size);
     size_t n = slash == NULL ? all.size : (size_t)(slash - all.at);
     *rest = bytes_of(all.at + n, all.size - n);
     return bytes_of(all.at, n);

@@ -238,7 +238,7 @@ static void add_table(struct text *t)
         "any\n"
         "other path gets 404; and the front refuses what is no good HTTP by itself: 400, 408\n"
         "(too slow), 413 (body over `limits.body_bytes`), 417, 431 (head over\n"
-        "`limits.header_bytes`), 501, 503 (no memory for the body), 505.\n\n"
+        "`limits.header_bytes`), 503 (no memory for the body), 505.\n\n"
         "*Scope* is what a key must allow once keys are required.\n\n"
         "| dialect | methods | path | operation | codes | scope | |\n"
         "|---|---|---|---|---|---|---|\n");
