@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include <cmocka.h>
 
@@ -14,10 +15,18 @@ struct upstream_connection {
     struct upstream *upstream;
     struct upstream_connection *next;
     char *got;
-    size_t size, room;
+    size_t size;
     size_t sent; /* bytes of the answer */
     bool is_closing;
 };
+
+/* Not by malloc(): tests that make it fail mean the handler, not its upstream. */
+static void *map(size_t size)
+{
+    void *at = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    assert_ptr_not_equal(at, MAP_FAILED);
+    return at;
+}
 
 static void on_closed(uv_handle_t *handle)
 {
@@ -28,8 +37,8 @@ static void on_closed(uv_handle_t *handle)
     }
     *at = c->next;
     c->upstream->open_connections--;
-    free(c->got);
-    free(c);
+    munmap(c->got, UPSTREAM_REQUEST_MAX);
+    munmap(c, sizeof *c);
 }
 
 static void hang_up(struct upstream_connection *c, bool reset)
@@ -89,8 +98,7 @@ static size_t request_size(struct upstream_connection *c)
 static void answer(struct upstream_connection *c, size_t size)
 {
     struct upstream *u = c->upstream;
-    free(u->last);
-    u->last = malloc(size + 1);
+    assert_true(size < UPSTREAM_REQUEST_MAX);
     memcpy(u->last, c->got, size);
     u->last[size] = '\0';
     u->last_size = size;
@@ -109,13 +117,11 @@ static void answer(struct upstream_connection *c, size_t size)
 
 static void on_alloc(uv_handle_t *handle, size_t suggested_size, uv_buf_t *out)
 {
+    (void)suggested_size;
     struct upstream_connection *c = handle->data;
-    if (c->room - c->size < suggested_size) {
-        c->room = c->size + suggested_size;
-        assert_true(c->room < UPSTREAM_REQUEST_MAX);
-        c->got = realloc(c->got, c->room);
-    }
-    *out = uv_buf_init(c->got + c->size, (unsigned)(c->room - c->size));
+    size_t room = UPSTREAM_REQUEST_MAX - c->size;
+    assert_true(room > 0);
+    *out = uv_buf_init(c->got + c->size, (unsigned)room);
 }
 
 static void on_read(uv_stream_t *stream, ssize_t size, const uv_buf_t *room)
@@ -136,7 +142,8 @@ static void on_connection(uv_stream_t *listener, int status)
 {
     assert_int_equal(status, 0);
     struct upstream *u = listener->data;
-    struct upstream_connection *c = calloc(1, sizeof *c);
+    struct upstream_connection *c = map(sizeof *c);
+    c->got = map(UPSTREAM_REQUEST_MAX);
     c->upstream = u;
     c->tcp.data = c;
     c->next = u->first;
@@ -152,6 +159,7 @@ static void on_connection(uv_stream_t *listener, int status)
 void upstream_open(struct upstream *u, struct bench *b)
 {
     *u = (struct upstream){.then = UPSTREAM_KEEP};
+    u->last = map(UPSTREAM_REQUEST_MAX);
     struct sockaddr_in at;
     int size = sizeof at;
     assert_int_equal(uv_ip4_addr("127.0.0.1", 0, &at), 0);
@@ -174,7 +182,7 @@ void upstream_close(struct upstream *u)
 {
     upstream_hang_up(u);
     uv_close((uv_handle_t *)&u->listener, NULL);
-    free(u->last);
+    munmap(u->last, UPSTREAM_REQUEST_MAX);
     u->last = NULL;
 }
 
