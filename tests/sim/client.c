@@ -34,6 +34,9 @@ struct ask *client_new(struct sim *s, enum ask_kind kind, uint32_t record, uint3
 void client_send(struct sim *s, struct ask *a)
 {
     const struct host *h = host_at(s, a->slot);
+    if (a->record != NO_RECORD) {
+        a->guid = s->records[a->record].guid; /* drawn by the home, maybe just now */
+    }
     if (h == NULL) {
         client_retry(s, a);
         return;

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#define COME_BACK_US       300000u
 #define MILLION            1000000
 #define TICKS_A_MOMENT_MAX 20000u /* more of them at one moment: the core spins */
 #define CLOCK_BASE_MAX_US  (3ull * 24 * 3600 * MILLION)
@@ -160,6 +161,14 @@ static void forget(struct host *h)
     free(h);
 }
 
+/* Once everything has healed, who still dies comes back. */
+static void come_back(struct sim *s, uint32_t slot)
+{
+    if (s->phase != PHASE_SAFETY) {
+        sim_later(s, COME_BACK_US, EVENT_START, NULL, slot);
+    }
+}
+
 void host_crash(struct sim *s, struct host *h, bool silent)
 {
     sim_note(s, "node %u dies%s", h->slot, silent ? " silently" : "");
@@ -167,6 +176,7 @@ void host_crash(struct sim *s, struct host *h, bool silent)
     s->history.deaths++;
     s->dark[h->slot] = silent;
     net_host_died(s, h, silent);
+    come_back(s, h->slot);
     forget(h);
 }
 
@@ -176,6 +186,7 @@ void host_exit(struct sim *s, struct host *h)
     mark(&s->marks, MARK_DRAINED);
     sim_trouble(s);
     net_host_died(s, h, false);
+    come_back(s, h->slot);
     forget(h);
 }
 

@@ -213,6 +213,6 @@ void work_ready(struct host *h, const struct cluster_effect *fx)
         cluster_set_webhook(h->cluster, fx->inv, WEBHOOK_PENDING);
         struct ask *a = client_new(s, ASK_WEBHOOK, (uint32_t)(r - s->records), h->slot);
         a->retries = 2;
-        sim_later(s, 0, EVENT_ASK, h, (uint64_t)(a - s->asks));
+        client_send(s, a);
     }
 }

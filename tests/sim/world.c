@@ -13,6 +13,8 @@
 #include <stdlib.h>
 
 #define SETTLE_US     7000000u
+#define SETTLES_MAX   40u
+#define CALM_MS       5000u
 #define LIVENESS_US   6000000u
 #define START_US      300000u /* nodes start within so long, */
 #define START_EACH_US 1500u   /* and longer if they are many */
@@ -84,6 +86,13 @@ static void next_phase(struct sim *s)
         sim_later(s, SETTLE_US, EVENT_PHASE, NULL, 0);
         break;
     case PHASE_SETTLE:
+        if (!sim_is_calm(s, CALM_MS)) { /* a drain, or a function that kills its node */
+            if (++s->settles > SETTLES_MAX) {
+                sim_fail(s, "V1", "the cluster does not come to rest");
+            }
+            sim_later(s, SETTLE_US / 4, EVENT_PHASE, NULL, 0);
+            break;
+        }
         s->phase = PHASE_LIVENESS;
         final_begin_liveness(s);
         sim_later(s, LIVENESS_US, EVENT_PHASE, NULL, 0);

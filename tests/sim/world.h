@@ -43,6 +43,7 @@ struct sim {
     struct rng rng;
     uint64_t now_us;
     enum phase phase;
+    uint32_t settles; /* how often rest was waited for */
     struct agenda agenda;
     struct net net;
 
