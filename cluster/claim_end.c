@@ -152,8 +152,9 @@ void claim_wake_line(struct cluster *c, const struct guid *guid)
         return;
     }
     c->is_waking = true;
+    struct guid whose = *guid; /* it may lie in an op that ends meanwhile */
     struct op *next;
-    while ((next = next_in_line(c, guid)) != NULL) {
+    while ((next = next_in_line(c, &whose)) != NULL) {
         claims_begin(c, next);
     }
     c->is_waking = false;

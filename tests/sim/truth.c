@@ -256,8 +256,7 @@ void truth_counted(struct sim *s, struct record *r, const struct host *h,
     if (alive > 0 && !s->history.disturbed && !s->options.available) {
         sim_fail(s, "C", "two nodes have counted the end of inv %u", r->inv);
     }
-    if (how == INVOCATION_COLLECTED && r->delivered_count == 0 && !r->token_served &&
-        !(r->flags & POST_DROP_RESULT)) {
+    if (how == INVOCATION_COLLECTED && !truth_may_be_collected(r)) {
         sim_fail(s, "C", "inv %u is counted as collected, and nobody has it", r->inv);
     }
     if (r->count_count < COUNTS_MAX) {

@@ -148,6 +148,9 @@ void truth_trim(struct sim *s);
 /* When it ended, or will have at the latest; 0: not known yet. */
 uint64_t truth_ended_us(const struct sim *s, const struct record *r);
 
+/* Somebody has it, or has asked for it to be thrown away. */
+bool truth_may_be_collected(const struct record *r);
+
 /* The host that is member `node`, while it runs; else NULL. */
 const struct host *truth_member(const struct sim *s, const struct guid *node);
 

@@ -37,13 +37,20 @@ uint64_t truth_ended_us(const struct sim *s, const struct record *r)
     return end;
 }
 
+bool truth_may_be_collected(const struct record *r)
+{
+    return r->delivered_count > 0 || r->token_served || r->release_asked ||
+           (r->flags & POST_DROP_RESULT);
+}
+
 /* Somebody may have ended it without the client of that being told. */
 static bool may_have_ended(const struct sim *s, const struct record *r)
 {
     uint64_t ended_us = truth_ended_us(s, r);
     bool dropped =
         (r->flags & POST_LOSS_DROP) && (s->history.disturbed || s->history.deaths > 0);
-    return (ended_us != 0 && ended_us <= s->now_us) || r->cancel_asked || dropped;
+    return (ended_us != 0 && ended_us <= s->now_us) || r->cancel_asked || r->release_asked ||
+           dropped;
 }
 
 void truth_check_gone(struct sim *s, const struct record *r, const struct ask *a,
@@ -74,7 +81,7 @@ void truth_check_view(struct sim *s, const struct record *r, const struct host *
         wrong = r->run_count == 0 && r->ready_us == 0;
         break;
     case INVOCATION_COLLECTED:
-        wrong = r->delivered_count == 0 && !r->token_served && !(r->flags & POST_DROP_RESULT);
+        wrong = !truth_may_be_collected(r);
         break;
     case INVOCATION_EXPIRED:
     case INVOCATION_CANCELED:
