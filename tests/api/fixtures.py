@@ -104,7 +104,7 @@ def node(start_module_node, upstream, scripts):
     return start_module_node({
         'echo': 'builtin:echo',
         'sleep': 'builtin:sleep',
-        'status': 'builtin:status',
+        'code': 'builtin:status',
         'up': upstream.url + '/base',
         'dead': 'http://127.0.0.1:1/',
         'cat': 'exec:/bin/cat',

@@ -385,7 +385,7 @@ def test_builtin_sleep_waits_then_echoes(node):
 def test_builtin_status_answers_with_a_code(node):
     """`builtin:status` (answers with status code `?code=`)"""
     for code in (200, 201, 404, 500, 503):
-        assert node.call('POST', f'/v1/functions/status?code={code}', b'').status == code
+        assert node.call('POST', f'/v1/functions/code?code={code}', b'').status == code
 
 
 def test_x_call_id_is_a_guid_of_version_8(node, upstream):
