@@ -38,8 +38,8 @@ def call(address, method, target, body=None, headers=(), timeout=15):
     connection = http.client.HTTPConnection(*address, timeout=timeout)
     try:
         begun = time.monotonic()
-        connection.putrequest(method, target, skip_accept_encoding=True)
         named = {k.lower() for k, _ in pairs}
+        connection.putrequest(method, target, 'host' in named, skip_accept_encoding=True)
         if body is not None and not named & {'content-length', 'transfer-encoding'}:
             connection.putheader('Content-Length', str(len(body)))
         elif body is None and method in ('POST', 'PUT', 'PATCH'):
