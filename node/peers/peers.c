@@ -112,10 +112,13 @@ static void finish_closing(struct peers *p);
 static void on_turn_end(void *owner)
 {
     struct peers *p = owner;
+    p->link_count++; /* keeps `p`: the last link may end in here, after peers_close() */
     peers_flush(p);
     if (p->closing) {
         finish_closing(p);
     }
+    p->link_count--;
+    peers_free_if_done(p);
 }
 
 static void on_again(void *owner)
