@@ -1,0 +1,318 @@
+#include "admin.h"
+
+#include "balance.h"
+#include "base/timestamp.h"
+#include "cluster/links.h"
+#include "io/timer.h"
+
+#include <stdlib.h>
+
+struct admin {
+    struct admin_config config;
+    struct balance balance;
+    struct timer *minute;
+};
+
+/* --- views ---------------------------------------------------------------------------------
+ */
+
+static void add_member(struct text *t, const char *name, struct bytes value)
+{
+    text_add_char(t, '"');
+    text_add_str(t, name);
+    text_add_str(t, "\":");
+    text_add_json(t, value);
+}
+
+static void add_number(struct text *t, const char *name, uint64_t value)
+{
+    text_add_str(t, ",\"");
+    text_add_str(t, name);
+    text_add_str(t, "\":");
+    text_add_num(t, value);
+}
+
+static void add_guid(struct text *t, const struct guid *g)
+{
+    char id[GUID_TEXT_SIZE];
+    guid_print(id, g);
+    text_add_char(t, '"');
+    text_add(t, bytes_of(id, sizeof id));
+    text_add_char(t, '"');
+}
+
+static void answer_json(struct http_answer *answer)
+{
+    answer->status = 200;
+    http_answer_header(answer, "Content-Type", bytes_text("application/json"));
+    http_answer_header(answer, "Cache-Control", bytes_text("no-store"));
+}
+
+static void answer_text(struct http_answer *answer, uint16_t status, const char *text)
+{
+    answer->status = status;
+    http_answer_header(answer, "Content-Type", bytes_text("text/plain; charset=utf-8"));
+    text_add_str(&answer->content, text);
+}
+
+static void get_healthz(struct admin *a, struct http_answer *answer)
+{
+    (void)a;
+    answer_text(answer, 200, "OK\n");
+}
+
+static void get_readyz(struct admin *a, struct http_answer *answer)
+{
+    const char *why = NULL;
+    const struct budget *b = a->config.budget;
+    if (core_is_draining(a->config.core)) {
+        why = "draining";
+    } else if (b->used >= b->limit) {
+        why = "limits.store_bytes is used up";
+    } else {
+        cluster_is_ready(core_cluster(a->config.core), &why);
+    }
+    answer_text(answer, why == NULL ? 200 : 503, why == NULL ? "ready" : why);
+    text_add_char(&answer->content, '\n');
+}
+
+static void get_metrics(struct admin *a, struct http_answer *answer)
+{
+    answer->status = 200;
+    http_answer_header(answer, "Content-Type", bytes_text("text/plain; version=0.0.4"));
+    a->config.add_metrics(a->config.owner, &answer->content);
+}
+
+static const char *state_of(const struct admin *a)
+{
+    const char *why = NULL;
+    if (core_is_draining(a->config.core)) {
+        return "draining";
+    }
+    return cluster_is_ready(core_cluster(a->config.core), &why) ? "ready" : "joining";
+}
+
+static void get_node(struct admin *a, struct http_answer *answer)
+{
+    struct text *t = &answer->content;
+    answer_json(answer);
+    text_add_char(t, '{');
+    add_member(t, "name", a->config.node_name);
+    text_add_str(t, ",\"node_id\":");
+    add_guid(t, &a->config.node_id);
+    text_add_char(t, ',');
+    add_member(t, "version", bytes_text(CALLBACKD_VERSION));
+    text_add_str(t, ",\"started_at\":\"");
+    timestamp_add_rfc3339(t, a->config.started_at_ms);
+    text_add_str(t, "\",");
+    add_member(t, "state", bytes_text(state_of(a)));
+    add_number(t, "store_bytes", a->config.budget->used);
+    add_number(t, "store_limit_bytes", a->config.budget->limit);
+    text_add_char(t, '}');
+}
+
+static const char *member_state_text(enum msg_member_state state)
+{
+    switch (state) {
+    case MEMBER_ALIVE:
+        return "alive";
+    case MEMBER_SUSPECT:
+        return "suspect";
+    case MEMBER_DEAD:
+        return "dead";
+    case MEMBER_LEAVING:
+        return "leaving";
+    }
+    return "unknown";
+}
+
+static void get_cluster(struct admin *a, struct http_answer *answer)
+{
+    struct text *t = &answer->content;
+    struct cluster_member m;
+    answer_json(answer);
+    text_add_char(t, '{');
+    add_member(t, "name", a->config.cluster_name);
+    text_add_char(t, ',');
+    add_member(t, "claim", bytes_text(a->config.available ? "available" : "strict"));
+    text_add_str(t, ",\"members\":[");
+    for (uint32_t n = 0;
+         cluster_member_at(core_cluster(a->config.core), loop_now_ms(a->config.loop), n, &m);
+         n++) {
+        text_add_str(t, n == 0 ? "{" : ",{");
+        add_member(t, "name", m.name);
+        text_add_str(t, ",\"node_id\":");
+        add_guid(t, &m.node_id);
+        text_add_char(t, ',');
+        add_member(t, "address", m.address);
+        text_add_char(t, ',');
+        add_member(t, "zone", m.zone);
+        text_add_char(t, ',');
+        add_member(t, "state", bytes_text(member_state_text(m.state)));
+        add_number(t, "rtt_ms", m.rtt_ms);
+        add_number(t, "lag_ms", m.lag_ms);
+        text_add_str(t, m.self ? ",\"self\":true}" : ",\"self\":false}");
+    }
+    text_add_str(t, "]}");
+}
+
+static void add_functions(const struct admin *a, struct text *t)
+{
+    const struct functions *fs = core_functions(a->config.core);
+    text_add_char(t, '{');
+    for (uint32_t i = 0; i < functions_count(fs); i++) {
+        const struct function *f = functions_at(fs, i);
+        if (i > 0) {
+            text_add_char(t, ',');
+        }
+        text_add_json(t, f->spec.name);
+        text_add_str(t, ":{\"queued\":");
+        text_add_num(t, f->queued);
+        add_number(t, "running", f->running);
+        add_number(t, "ready", f->stats.ready);
+        add_number(t, "bytes", f->stats.ready_bytes);
+        add_number(t, "accepted", f->stats.accepted);
+        add_number(t, "collected", f->stats.collected);
+        add_number(t, "expired", f->stats.expired);
+        add_number(t, "canceled", f->stats.canceled);
+        add_number(t, "failed", f->stats.failed);
+        text_add_char(t, '}');
+    }
+    text_add_char(t, '}');
+}
+
+static void get_queues(struct admin *a, struct http_answer *answer)
+{
+    struct text *t = &answer->content;
+    answer_json(answer);
+    text_add_str(t, "{\"nodes\":[{");
+    add_member(t, "node", a->config.node_name);
+    text_add_str(t, ",\"functions\":");
+    add_functions(a, t);
+    text_add_str(t, "}],\"cluster\":");
+    add_functions(a, t);
+    text_add_char(t, '}');
+}
+
+static void post_drain(struct admin *a, struct http_answer *answer)
+{
+    answer_json(answer);
+    answer->status = 202;
+    text_add_str(&answer->content, "{\"state\":\"draining\"}");
+    a->config.on_drain(a->config.owner);
+}
+
+static void get_balance(struct admin *a, struct http_answer *answer)
+{
+    answer_json(answer);
+    balance_print(&a->balance, false, a->config.node_name, &answer->content);
+}
+
+static void get_model_balance(struct admin *a, struct http_answer *answer)
+{
+    answer_json(answer);
+    balance_print(&a->balance, true, a->config.node_name, &answer->content);
+}
+
+/* --- routes ---------------------------------------------------------------------------------
+ */
+
+static const struct admin_route {
+    const char *method, *path;
+    bool any_case; /* as ASP.NET, for Jube's clients */
+    void (*answer)(struct admin *a, struct http_answer *answer);
+} routes[] = {
+    {"GET", "/healthz", false, get_healthz},
+    {"GET", "/readyz", false, get_readyz},
+    {"GET", "/metrics", false, get_metrics},
+    {"GET", "/v1/node", false, get_node},
+    {"GET", "/v1/cluster", false, get_cluster},
+    {"GET", "/v1/queues", false, get_queues},
+    {"POST", "/v1/drain", false, post_drain},
+    {"GET", "/api/EntityAnalysisAsynchronousQueueBalance", true, get_balance},
+    {"GET", "/api/EntityAnalysisModelAsynchronousQueueBalance", true, get_model_balance},
+};
+
+static bool path_is(const struct admin_route *route, struct bytes path)
+{
+    return route->any_case ? bytes_is_nocase(path, route->path) : bytes_is(path, route->path);
+}
+
+static void answer_problem(struct http_answer *answer, uint16_t status, const char *slug,
+                           const char *title)
+{
+    answer->status = status;
+    http_answer_header(answer, "Content-Type", bytes_text("application/problem+json"));
+    text_addf(&answer->content, "{\"type\":\"/problems/%s\",\"title\":\"%s\",\"status\":%d}",
+              slug, title, status);
+}
+
+void admin_on_request(void *owner, struct http_exchange *x)
+{
+    struct admin *a = owner;
+    const struct http_request *r = http_exchange_request(x);
+    struct http_answer answer = {0};
+    const struct admin_route *found = NULL;
+    for (size_t i = 0; i < sizeof routes / sizeof routes[0] && found == NULL; i++) {
+        found = path_is(&routes[i], r->path) ? &routes[i] : NULL;
+    }
+    bool head = found != NULL && r->is_head && strcmp(found->method, "GET") == 0;
+    if (found == NULL) {
+        answer_problem(&answer, 404, "not-found",
+                       "The admin address has /healthz, /readyz, /metrics, /v1/node, "
+                       "/v1/cluster, /v1/queues and /v1/drain");
+    } else if (head || bytes_is(r->method, found->method)) {
+        found->answer(a, &answer);
+    } else {
+        answer_problem(&answer, 405, "method-not-allowed", "See the Allow header");
+        http_answer_header(&answer, "Allow",
+                           bytes_text(found->method[0] == 'G' ? "GET, HEAD" : "POST"));
+    }
+    http_exchange_answer(x, &answer);
+}
+
+void admin_on_sent(void *owner, struct http_exchange *x, bool complete)
+{
+    (void)owner, (void)x, (void)complete; /* nothing here waits for its answer to arrive */
+}
+
+void admin_on_gone(void *owner, struct http_exchange *x)
+{
+    (void)owner, (void)x;
+}
+
+/* --- life -----------------------------------------------------------------------------------
+ */
+
+static void on_minute(void *owner)
+{
+    struct admin *a = owner;
+    balance_add(&a->balance, core_functions(a->config.core), loop_wall_ms());
+    timer_start(a->minute, BALANCE_EVERY_MS);
+}
+
+struct admin *admin_new(const struct admin_config *config)
+{
+    struct admin *a = calloc(1, sizeof *a);
+    if (a == NULL) {
+        return NULL;
+    }
+    a->config = *config;
+    a->minute = timer_new(config->loop, on_minute, a);
+    if (a->minute == NULL) {
+        free(a);
+        return NULL;
+    }
+    timer_start(a->minute, BALANCE_EVERY_MS);
+    return a;
+}
+
+void admin_free(struct admin **a)
+{
+    struct admin *mine = *a;
+    *a = NULL;
+    if (mine != NULL) {
+        timer_close(&mine->minute);
+        free(mine);
+    }
+}

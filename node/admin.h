@@ -1,0 +1,40 @@
+/* The admin address (API.md section 9): health, metrics, the cluster, queues, draining, and
+ * Jube's queue balance rows. For operators and their tools, not for clients.
+ *
+ * Answers from what the core and the budget know at this moment; keeps no state but the
+ * balance rows, one a minute.
+ */
+#ifndef NODE_ADMIN_H
+#define NODE_ADMIN_H
+
+#include "base/budget.h"
+#include "core/core.h"
+#include "http/http_server.h"
+#include "io/loop.h"
+
+struct admin;
+
+struct admin_config {
+    struct loop *loop;
+    struct core *core;
+    const struct budget *budget;
+    struct bytes node_name;
+    struct guid node_id;
+    struct bytes cluster_name;
+    bool available;
+    uint64_t started_at_ms; /* wall clock */
+    void *owner;
+    void (*on_drain)(void *owner);                      /* POST /v1/drain */
+    void (*add_metrics)(void *owner, struct text *out); /* the body of GET /metrics */
+};
+
+/* NULL: out of memory. */
+struct admin *admin_new(const struct admin_config *config);
+void admin_free(struct admin **a);
+
+/* For the admin server's struct http_server_config; `owner` is the admin. */
+void admin_on_request(void *owner, struct http_exchange *x);
+void admin_on_sent(void *owner, struct http_exchange *x, bool complete);
+void admin_on_gone(void *owner, struct http_exchange *x);
+
+#endif

@@ -1,0 +1,322 @@
+/* One request's way:
+ *
+ *   driver_on_request -> dialect parses -> core_request -> driver_pump:
+ *       EFFECT_START -> handler ... driver_on_done -> core_done -> driver_pump
+ *       EFFECT_REPLY -> dialect renders -> http_exchange_answer ... driver_on_sent
+ *   or the client leaves first: driver_on_gone -> core_leave
+ */
+#include "driver.h"
+
+#include "io/ids.h"
+#include "io/timer.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+/* Smaller bodies are read before anything is said: cheaper than parsing the request twice. */
+#define EARLY_ANSWER_BODY_MIN (64u << 10) /* bytes */
+#define SPARE_EXCHANGES_MAX   256u
+
+/* One request in our hands. */
+struct exchange {
+    struct call call; /* the core's; call.owner is this */
+    struct op_request op;
+    const struct dialect *dialect;
+    struct http_exchange *x;
+    uint64_t begun_ns;
+    uint16_t code;
+    bool reports; /* the core wants to know whether the answer left */
+    struct exchange *next_spare;
+};
+
+struct driver {
+    struct driver_config config;
+    struct timer *timer;
+    uint64_t timer_at_ms; /* UINT64_MAX: not armed */
+    bool pumping;
+    struct text scratch;
+    struct exchange *spare;
+    uint32_t spare_count;
+    uint32_t open_count;
+};
+
+static uint64_t now(const struct driver *d)
+{
+    return loop_now_ms(d->config.loop);
+}
+
+static struct exchange *exchange_new(struct driver *d, struct http_exchange *x)
+{
+    struct exchange *e = d->spare;
+    if (e != NULL) {
+        d->spare = e->next_spare;
+        d->spare_count--;
+        memset(e, 0, sizeof *e);
+    } else {
+        e = calloc(1, sizeof *e);
+        if (e == NULL) {
+            return NULL;
+        }
+    }
+    e->x = x;
+    e->call.op = &e->op;
+    e->call.owner = e;
+    e->begun_ns = loop_clock_ns();
+    http_exchange_set_data(x, (uint64_t)(uintptr_t)e);
+    d->open_count++;
+    return e;
+}
+
+static void exchange_end(struct driver *d, struct exchange *e)
+{
+    if (e->code != 0) {
+        struct driver_served served = {
+            .dialect = e->dialect,
+            .code = e->code,
+            .duration_us = (loop_clock_ns() - e->begun_ns) / 1000,
+        };
+        d->config.on_served(d->config.owner, &served);
+    }
+    d->open_count--;
+    if (d->spare_count == SPARE_EXCHANGES_MAX) {
+        free(e);
+        return;
+    }
+    e->next_spare = d->spare;
+    d->spare = e;
+    d->spare_count++;
+}
+
+static struct exchange *exchange_of(const struct http_exchange *x)
+{
+    return (struct exchange *)(uintptr_t)http_exchange_data(x);
+}
+
+/* --- effects -------------------------------------------------------------------------------
+ */
+
+static void do_reply(struct driver *d, struct core_effect *fx)
+{
+    struct exchange *e = fx->call->owner;
+    struct http_answer answer = {0};
+    http_exchange_lend(e->x, &answer);
+    e->reports = fx->reply.report_sent;
+    e->dialect->render(d->config.dialects, http_exchange_request(e->x), &e->op, &fx->reply,
+                       &answer);
+    e->code = answer.status;
+    http_exchange_answer(e->x, &answer); /* `e` may be gone now */
+}
+
+static void do_start(struct driver *d, const struct core_effect *fx)
+{
+    const struct driver_target *t = &d->config.targets[fx->function->index];
+    int rc = t->handler->start(t->target, &fx->execution);
+    if (rc != 0) {
+        struct execution_outcome outcome = {
+            .end = rc == ERR_NOMEM || rc == ERR_FULL ? EXECUTION_NO_MEMORY : EXECUTION_FAILED,
+            .detail = "the function could not be started",
+        };
+        core_done(d->config.core, now(d), fx->execution.id, &outcome);
+    }
+}
+
+static void do_effect(struct driver *d, struct core_effect *fx)
+{
+    switch (fx->kind) {
+    case EFFECT_REPLY:
+        do_reply(d, fx);
+        break;
+    case EFFECT_START:
+        do_start(d, fx);
+        break;
+    case EFFECT_STOP: {
+        const struct driver_target *t = &d->config.targets[fx->function->index];
+        t->handler->stop(t->target, fx->execution.id);
+        break;
+    }
+    case EFFECT_WEBHOOK:
+        d->config.on_webhook(d->config.owner, &fx->webhook);
+        break;
+    case EFFECT_WEBHOOK_STOP:
+        d->config.on_webhook_stop(d->config.owner, fx->webhook.id);
+        break;
+    case EFFECT_LINK:
+        d->config.on_link(d->config.owner, fx->link_kind, fx->link);
+        break;
+    case EFFECT_DRAINED:
+        d->config.on_drained(d->config.owner);
+        break;
+    }
+}
+
+/* The timer is moved only when something is due earlier: a wake-up too many costs less than
+ * setting it after every request. */
+static void arm(struct driver *d)
+{
+    uint64_t at = core_deadline_ms(d->config.core);
+    if (at >= d->timer_at_ms || d->timer == NULL) {
+        return;
+    }
+    d->timer_at_ms = at;
+    timer_start(d->timer, at > now(d) ? at - now(d) : 0);
+}
+
+void driver_pump(struct driver *d)
+{
+    if (d->pumping) {
+        return; /* an effect led back here: the loop below goes on with what it brought */
+    }
+    d->pumping = true;
+    struct core_effect fx;
+    while (core_next_effect(d->config.core, &fx)) {
+        do_effect(d, &fx);
+    }
+    d->pumping = false;
+    arm(d);
+}
+
+static void on_timer(void *owner)
+{
+    struct driver *d = owner;
+    d->config.on_lag(d->config.owner, now(d) - d->timer_at_ms);
+    d->timer_at_ms = UINT64_MAX;
+    core_tick(d->config.core, now(d));
+    driver_pump(d);
+}
+
+/* --- events from the front
+ * --------------------------------------------------------------------- */
+
+/* True when the dialect had to ask the core; false: it is answered. */
+static bool route(struct driver *d, struct exchange *e)
+{
+    struct http_answer answer = {0};
+    struct dialect_routing routing = dialect_route(
+        d->config.dialects, http_exchange_request(e->x), &d->scratch, &e->op, &answer);
+    e->dialect = routing.dialect;
+    if (routing.verdict == DIALECT_OP) {
+        return true;
+    }
+    e->code = answer.status;
+    http_exchange_answer(e->x, &answer);
+    return false;
+}
+
+bool driver_on_head(void *owner, struct http_exchange *x)
+{
+    struct driver *d = owner;
+    const struct http_request *r = http_exchange_request(x);
+    if (r->content_length < EARLY_ANSWER_BODY_MIN && http_request_header(r, "expect") == NULL) {
+        return true;
+    }
+    struct exchange *e = exchange_new(d, x);
+    if (e == NULL) {
+        return true; /* driver_on_request() will say so */
+    }
+    if (!route(d, e)) {
+        return false;
+    }
+    http_exchange_set_data(x, 0);
+    e->code = 0;
+    exchange_end(d, e);
+    return true;
+}
+
+void driver_on_request(void *owner, struct http_exchange *x)
+{
+    struct driver *d = owner;
+    struct exchange *e = exchange_new(d, x);
+    if (e == NULL) {
+        struct http_answer answer = {.status = 503, .close = true};
+        http_exchange_set_data(x, 0);
+        http_exchange_answer(x, &answer);
+        return;
+    }
+    if (!route(d, e)) {
+        return;
+    }
+    uint8_t random[GUID_SIZE] = {0};
+    if (e->op.kind == OP_INVOKE) {
+        ids_random(random);
+    }
+    core_request(d->config.core, now(d), &e->call, random);
+    driver_pump(d);
+}
+
+void driver_on_sent(void *owner, struct http_exchange *x, bool complete)
+{
+    struct driver *d = owner;
+    struct exchange *e = exchange_of(x);
+    if (e == NULL) {
+        return;
+    }
+    if (e->reports) {
+        core_sent(d->config.core, now(d), &e->call, complete);
+    }
+    exchange_end(d, e);
+    driver_pump(d);
+}
+
+void driver_on_gone(void *owner, struct http_exchange *x)
+{
+    struct driver *d = owner;
+    struct exchange *e = exchange_of(x);
+    if (e == NULL) {
+        return; /* it left before its body was here */
+    }
+    core_leave(d->config.core, now(d), &e->call);
+    exchange_end(d, e);
+    driver_pump(d);
+}
+
+/* --- events from the handlers
+ * ------------------------------------------------------------------- */
+
+void driver_on_done(void *owner, uint64_t execution_id, struct execution_outcome *outcome)
+{
+    struct driver *d = owner;
+    core_done(d->config.core, now(d), execution_id, outcome);
+    driver_pump(d);
+}
+
+/* --- life
+ * ----------------------------------------------------------------------------------------- */
+
+struct driver *driver_new(const struct driver_config *config)
+{
+    struct driver *d = calloc(1, sizeof *d);
+    if (d == NULL) {
+        return NULL;
+    }
+    d->config = *config;
+    d->timer_at_ms = UINT64_MAX;
+    d->timer = timer_new(config->loop, on_timer, d);
+    if (d->timer == NULL) {
+        free(d);
+        return NULL;
+    }
+    return d;
+}
+
+void driver_stop(struct driver *d)
+{
+    timer_close(&d->timer);
+}
+
+void driver_free(struct driver **d)
+{
+    struct driver *mine = *d;
+    *d = NULL;
+    if (mine == NULL) {
+        return;
+    }
+    assert(mine->open_count == 0);
+    timer_close(&mine->timer);
+    text_fini(&mine->scratch);
+    while (mine->spare != NULL) {
+        struct exchange *e = mine->spare;
+        mine->spare = e->next_spare;
+        free(e);
+    }
+    free(mine);
+}

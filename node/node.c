@@ -1,0 +1,451 @@
+/* The start, in this order, each step undone by node_free():
+ *
+ *   loop, signals -> handlers' targets -> cluster, core, driver -> admin -> both listeners
+ *
+ * The end: SIGTERM, SIGINT or POST /v1/drain -> core_drain() -> shutdown.delay_ms over and
+ * EFFECT_DRAINED seen -> the last clients get LAST_CLIENTS_MAX_MS -> everything is closed, the
+ * loop runs empty. */
+#include "node.h"
+
+#include "admin.h"
+#include "driver.h"
+#include "handlers/webhook_sender.h"
+#include "io/ids.h"
+#include "io/signals.h"
+#include "io/timer.h"
+#include "obs/log.h"
+#include "peering.h"
+#include "telemetry.h"
+#include "wiring.h"
+
+#include <assert.h>
+#include <signal.h>
+#include <stdlib.h>
+
+#define LAST_CLIENTS_MAX_MS  5000u
+#define LAST_CLIENTS_STEP_MS 20u
+
+struct node {
+    const struct config *config;
+    struct loop *loop;
+    struct log *log;
+    struct telemetry *telemetry;
+    struct budget budget;
+    struct guid node_id;
+    struct signals *signals;
+    struct timer *end_timer;
+    struct dialect_config dialects;
+    struct handler_env env;
+    struct driver_target *targets;
+    struct peering *peering; /* NULL: a single node */
+    struct core *core;
+    struct driver *driver;
+    struct admin *admin;
+    struct webhook_sender *webhooks;
+    struct webhook_allow allow;
+    struct http_server *api, *admin_server;
+    uint64_t drained_at_ms;
+    bool draining, delay_over, drained, ended;
+};
+
+/* --- the end --------------------------------------------------------------------------------
+ */
+
+static void end(struct node *n)
+{
+    n->ended = true;
+    http_server_close(&n->api);
+    http_server_close(&n->admin_server);
+    admin_free(&n->admin); /* its exchanges say no more than that they ended */
+    timer_close(&n->end_timer);
+    signals_close(&n->signals);
+}
+
+/* Clients that wait for an answer keep the node up a little longer. */
+static void end_when_all_is_said(struct node *n)
+{
+    if (!n->delay_over || !n->drained || n->ended) {
+        return;
+    }
+    uint64_t now_ms = loop_now_ms(n->loop);
+    if (n->drained_at_ms == 0) {
+        n->drained_at_ms = now_ms;
+        http_server_stop_listening(n->api);
+        http_server_drain(n->api);
+    }
+    if (http_server_connection_count(n->api) == 0 ||
+        now_ms - n->drained_at_ms >= LAST_CLIENTS_MAX_MS) {
+        end(n);
+    } else {
+        timer_start(n->end_timer, LAST_CLIENTS_STEP_MS);
+    }
+}
+
+static void on_end_timer(void *owner)
+{
+    struct node *n = owner;
+    n->delay_over = true;
+    end_when_all_is_said(n);
+}
+
+static void on_drained(void *owner)
+{
+    struct node *n = owner;
+    n->drained = true;
+    end_when_all_is_said(n);
+}
+
+static void drain(void *owner)
+{
+    struct node *n = owner;
+    if (n->draining) {
+        return;
+    }
+    n->draining = true;
+    log_end(log_begin(n->log, LOG_INFO, "draining"));
+    timer_start(n->end_timer, n->config->shutdown.delay_ms);
+    core_drain(n->core, loop_now_ms(n->loop));
+    driver_pump(n->driver);
+}
+
+static void on_signal(void *owner, int number)
+{
+    struct node *n = owner;
+    if (number == SIGHUP) {
+        return; /* nothing to read anew */
+    }
+    if (n->draining && !n->ended) {
+        log_end(log_begin(n->log, LOG_WARN, "ended-early")); /* asked twice: do not wait */
+        end(n);
+        return;
+    }
+    drain(n);
+}
+
+/* --- the start -------------------------------------------------------------------------------
+ */
+
+static void on_link(void *owner, enum cluster_effect_kind kind, struct link_effect *link)
+{
+    struct node *n = owner;
+    if (n->peering != NULL) {
+        peering_dispatch(n->peering, kind, link);
+    }
+}
+
+static void add_metrics(void *owner, struct text *out)
+{
+    struct node *n = owner;
+    telemetry_print(n->telemetry, n->core, n->api, out);
+}
+
+/* Targets are opened before there is a driver: they report to the node. */
+static void on_done(void *owner, uint64_t execution_id, struct execution_outcome *outcome)
+{
+    struct node *n = owner;
+    driver_on_done(n->driver, execution_id, outcome);
+}
+
+static void on_served(void *owner, const struct driver_served *served)
+{
+    struct node *n = owner;
+    telemetry_served(n->telemetry, served);
+}
+
+static void on_lag(void *owner, uint64_t late_ms)
+{
+    struct node *n = owner;
+    telemetry_lag(n->telemetry, late_ms);
+}
+
+static void on_webhook(void *owner, const struct webhook_attempt *attempt)
+{
+    struct node *n = owner;
+    if (webhook_send(n->webhooks, attempt) != 0) {
+        struct webhook_outcome none = {0};
+        core_webhook_done(n->core, loop_now_ms(n->loop), attempt->id, &none);
+    }
+}
+
+static void on_webhook_stop(void *owner, uint64_t id)
+{
+    struct node *n = owner;
+    webhook_stop(n->webhooks, id);
+}
+
+static void on_webhook_done(void *owner, uint64_t id, const struct webhook_outcome *outcome)
+{
+    struct node *n = owner;
+    core_webhook_done(n->core, loop_now_ms(n->loop), id, outcome);
+    driver_pump(n->driver);
+}
+
+static int no_memory(struct errmsg *em)
+{
+    return err_set(em, ERR_NOMEM, "out of memory");
+}
+
+static int make_peering(struct node *n, struct errmsg *em)
+{
+    if (n->config->cluster.listen[0] == '\0') {
+        return 0;
+    }
+    return peering_open(&n->peering, n->loop, n->config, &n->budget, em);
+}
+
+static int make_core(struct node *n, struct errmsg *em)
+{
+    const struct config *config = n->config;
+    uint64_t now_ms = loop_now_ms(n->loop);
+    struct cluster_config cluster = wiring_cluster(config, &n->node_id, &n->budget);
+    cluster.advertise = n->peering == NULL ? bytes_of(NULL, 0) : peering_advertised(n->peering);
+    struct core_config core = wiring_core(config, &n->node_id, &n->budget);
+    struct function_spec *specs = wiring_function_specs(config);
+    core.functions = specs;
+    core.wall_offset_ms = loop_wall_ms() - now_ms;
+    core.cluster = specs == NULL ? NULL : cluster_new(&cluster, now_ms);
+    n->core = core.cluster == NULL ? NULL : core_new(&core, now_ms);
+    if (n->core == NULL) {
+        cluster_free(&core.cluster);
+    }
+    free(specs);
+    return n->core == NULL ? no_memory(em) : 0;
+}
+
+static int make_driver(struct node *n, struct errmsg *em)
+{
+    struct driver_config driver = {
+        .loop = n->loop,
+        .core = n->core,
+        .dialects = &n->dialects,
+        .targets = n->targets,
+        .owner = n,
+        .on_served = on_served,
+        .on_lag = on_lag,
+        .on_link = on_link,
+        .on_webhook = on_webhook,
+        .on_webhook_stop = on_webhook_stop,
+        .on_drained = on_drained,
+    };
+    n->driver = driver_new(&driver);
+    if (n->driver == NULL) {
+        return no_memory(em);
+    }
+    if (n->peering != NULL) {
+        peering_start(n->peering, n->core, n->driver, n->log);
+    }
+    return 0;
+}
+
+static int make_webhooks(struct node *n, struct errmsg *em)
+{
+    struct webhook_sender_config sender = {
+        .loop = n->loop,
+        .budget = &n->budget,
+        .timeout_ms = n->config->webhook.timeout_ms,
+        .secret_file = n->config->webhook.secret_file,
+        .allow = &n->allow,
+        .owner = n,
+        .on_done = on_webhook_done,
+    };
+    return webhook_sender_open(&n->webhooks, &sender, em);
+}
+
+static int make_admin(struct node *n, struct errmsg *em)
+{
+    struct admin_config admin = {
+        .loop = n->loop,
+        .core = n->core,
+        .budget = &n->budget,
+        .node_name = bytes_text(n->config->name),
+        .node_id = n->node_id,
+        .cluster_name = bytes_text(n->config->cluster.name),
+        .available = n->config->cluster.claim == CONFIG_CLAIM_AVAILABLE,
+        .started_at_ms = loop_wall_ms(),
+        .owner = n,
+        .on_drain = drain,
+        .add_metrics = add_metrics,
+    };
+    n->admin = admin_new(&admin);
+    return n->admin == NULL ? no_memory(em) : 0;
+}
+
+/* What the front refuses by itself, before any dialect sees it. */
+static void on_refused(void *owner, uint16_t status, struct http_answer *answer)
+{
+    (void)owner;
+    const char *slug = status == 413   ? "body-too-large"
+                       : status == 431 ? "headers-too-large"
+                       : status == 503 ? "out-of-memory"
+                                       : "bad-request";
+    dialect_problem(answer, status, slug, NULL, bytes_of(NULL, 0));
+}
+
+static int open_servers(struct node *n, struct errmsg *em)
+{
+    struct http_server_config api = wiring_http(n->config, &n->budget);
+    api.listen = bytes_text(n->config->listen);
+    api.owner = n->driver;
+    api.on_head = driver_on_head;
+    api.on_request = driver_on_request;
+    api.on_sent = driver_on_sent;
+    api.on_gone = driver_on_gone;
+    api.on_refused = on_refused;
+    int rc = http_server_open(&n->api, n->loop, &api, em);
+    if (rc != 0) {
+        return rc;
+    }
+    struct http_server_config admin = wiring_http(n->config, &n->budget);
+    admin.listen = bytes_text(n->config->admin);
+    admin.owner = n->admin;
+    admin.on_request = admin_on_request;
+    admin.on_sent = admin_on_sent;
+    admin.on_gone = admin_on_gone;
+    admin.on_refused = on_refused;
+    return http_server_open(&n->admin_server, n->loop, &admin, em);
+}
+
+static int make_log(struct node *n, struct errmsg *em)
+{
+    struct log_config log = {
+        .fd = 2,
+        .level = (enum log_level)n->config->log.level,
+        .node = bytes_text(n->config->name),
+        .wall_ms = loop_wall_ms,
+    };
+    n->log = log_new(&log);
+    if (n->log == NULL) {
+        return no_memory(em);
+    }
+    struct telemetry_config telemetry = {
+        .node_name = log.node,
+        .budget = &n->budget,
+        .loop = n->loop,
+        .log = n->log,
+    };
+    n->telemetry = telemetry_new(&telemetry);
+    return n->telemetry == NULL ? no_memory(em) : 0;
+}
+
+static int make_loop(struct node *n, struct errmsg *em)
+{
+    n->loop = loop_new();
+    if (n->loop == NULL) {
+        return err_set(em, ERR_IO, "the system gave no event loop");
+    }
+    n->end_timer = timer_new(n->loop, on_end_timer, n);
+    if (n->end_timer == NULL) {
+        return no_memory(em);
+    }
+    int rc = signals_open(&n->signals, n->loop, on_signal, n);
+    return rc == 0 ? 0 : err_set(em, rc, "the system refused to deliver signals");
+}
+
+static int make_targets(struct node *n, struct errmsg *em)
+{
+    n->env = (struct handler_env){
+        .loop = n->loop,
+        .budget = &n->budget,
+        .body_max = n->config->limits.body_bytes,
+        .header_max = n->config->limits.header_bytes,
+        .concurrency_total = wiring_concurrency_total(n->config),
+        .owner = n,
+        .on_done = on_done,
+    };
+    int rc = wiring_open_targets(&n->targets, n->config, &n->env, em);
+    /* Whatever is wrong with a target is wrong in the configuration. */
+    return rc == 0 || rc == ERR_NOMEM ? rc : ERR_MALFORMED;
+}
+
+static void say_ready(struct node *n)
+{
+    struct log_line *line = log_begin(n->log, LOG_INFO, "ready");
+    log_text(line, "version", bytes_text(CALLBACKD_VERSION));
+    log_text(line, "listen", http_server_address(n->api));
+    log_text(line, "admin", http_server_address(n->admin_server));
+    if (n->peering != NULL) {
+        log_text(line, "cluster", peering_address(n->peering));
+    }
+    log_end(line);
+}
+
+int node_new(struct node **out, const struct config *config, struct errmsg *em)
+{
+    static int (*const steps[])(struct node *, struct errmsg *) = {
+        make_loop,   make_log,      make_targets, make_peering, make_core,
+        make_driver, make_webhooks, make_admin,   open_servers,
+    };
+    *out = NULL;
+    struct node *n = calloc(1, sizeof *n);
+    if (n == NULL) {
+        return no_memory(em);
+    }
+    n->config = config;
+    n->budget.limit = config->limits.store_bytes;
+    ids_random(n->node_id.at);
+    if (wiring_allow(&n->allow, config) != 0) {
+        free(n);
+        return no_memory(em);
+    }
+    n->dialects = wiring_dialects(config, &n->node_id);
+    n->dialects.webhook_allow = &n->allow;
+    for (size_t i = 0; i < sizeof steps / sizeof steps[0]; i++) {
+        int rc = steps[i](n, em);
+        if (rc != 0) {
+            node_free(&n);
+            return rc;
+        }
+    }
+    say_ready(n);
+    *out = n;
+    return 0;
+}
+
+void node_run(struct node *n)
+{
+    while (!n->ended) {
+        loop_turn(n->loop, true);
+    }
+}
+
+static void stop_everything(struct node *n)
+{
+    bool more = true;
+    while (more) {
+        more = core_abandon(n->core);
+        driver_pump(n->driver);
+    }
+    driver_stop(n->driver);
+}
+
+void node_free(struct node **n)
+{
+    struct node *mine = *n;
+    *n = NULL;
+    if (mine == NULL) {
+        return;
+    }
+    end(mine);
+    if (mine->driver != NULL) {
+        stop_everything(mine);
+    }
+    webhook_sender_close(&mine->webhooks);
+    peering_close(&mine->peering);
+    if (mine->targets != NULL) {
+        wiring_close_targets(&mine->targets, mine->config->function_count);
+    }
+    if (mine->loop != NULL) {
+        loop_run(mine->loop); /* everything is closing: the exchanges get their last word */
+    }
+    driver_free(&mine->driver);
+    core_free(&mine->core);
+    if (mine->loop != NULL) {
+        loop_run(mine->loop); /* the timers of these */
+    }
+    loop_free(&mine->loop);
+    wiring_free_allow(&mine->allow);
+    telemetry_free(&mine->telemetry);
+    log_free(&mine->log);
+    assert(mine->budget.used == 0);
+    free(mine);
+}

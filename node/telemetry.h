@@ -1,0 +1,35 @@
+/* What the node counts and logs while it serves: the driver's view for GET /metrics, and the
+ * lines that tell its life. Decides nothing. */
+#ifndef NODE_TELEMETRY_H
+#define NODE_TELEMETRY_H
+
+#include "base/budget.h"
+#include "core/core.h"
+#include "driver.h"
+#include "http/http_server.h"
+#include "obs/log.h"
+
+struct telemetry;
+
+struct telemetry_config {
+    struct bytes node_name;
+    const struct budget *budget;
+    struct loop *loop;
+    struct log *log;
+};
+
+/* NULL: out of memory. */
+struct telemetry *telemetry_new(const struct telemetry_config *config);
+void telemetry_free(struct telemetry **t);
+
+/* For struct driver_config. */
+void telemetry_served(struct telemetry *t, const struct driver_served *served);
+
+/* The loop's timer rang so much later than it was set to. */
+void telemetry_lag(struct telemetry *t, uint64_t late_ms);
+
+/* The text of GET /metrics. */
+void telemetry_print(struct telemetry *t, const struct core *core,
+                     const struct http_server *api, struct text *out);
+
+#endif
