@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #define ANSWER_TIMEOUT_MS 30000u
+#define HEALTH_TIMEOUT_MS 1500u /* container engines ask every two seconds */
 
 static int fail(struct ctl *ctl, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
@@ -441,6 +442,20 @@ static int run_drain(struct ctl *ctl)
     return code;
 }
 
+/* For container engines: the exit code is the answer, and nothing is said when all is well. */
+static int run_health(struct ctl *ctl)
+{
+    struct ctl_answer answer = {0};
+    struct ctl_request r = to_admin(ctl, "GET", "/healthz");
+    r.timeout_ms = HEALTH_TIMEOUT_MS;
+    int code = ask(ctl, &r, &answer);
+    if (code == CTL_EXIT_OK && answer.status != 200) {
+        code = refuse(ctl, &answer);
+    }
+    ctl_answer_fini(&answer);
+    return code;
+}
+
 int ctl_run(struct ctl *ctl)
 {
     static const struct {
@@ -449,7 +464,7 @@ int ctl_run(struct ctl *ctl)
     } commands[] = {
         {"invoke", run_invoke}, {"status", run_status}, {"collect", run_collect},
         {"cancel", run_cancel}, {"queues", run_queues}, {"cluster", run_cluster},
-        {"drain", run_drain},
+        {"drain", run_drain},   {"health", run_health},
     };
     for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++) {
         if (strcmp(ctl->options->command, commands[i].name) == 0) {

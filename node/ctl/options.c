@@ -38,6 +38,7 @@ static const struct command {
     {"queues", false, "", 0},
     {"cluster", false, "", 0},
     {"drain", false, "", 0},
+    {"health", false, "", 0},
 };
 
 static const char help[] =
@@ -59,6 +60,7 @@ static const char help[] =
     "  queues                    what waits, runs and is ready, by node and function\n"
     "  cluster                   the members, and how they are doing\n"
     "  drain                     finish what is accepted, leave the cluster and exit\n"
+    "  health                    says nothing; exits 0 when the node's event loop turns\n"
     "\n"
     "Options\n"
     "  --node URL                API of a node [CALLBACKCTL_NODE, http://127.0.0.1:8080]\n"

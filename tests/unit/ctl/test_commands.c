@@ -331,6 +331,23 @@ static void drain_is_a_post(void **state)
     said_fini(&s);
 }
 
+static void health_says_nothing_and_tells_by_its_exit_code(void **state)
+{
+    (void)state;
+    struct played p = {.status = 200, .body = "OK\n"};
+    struct said s = run(&p, ARGS("health", "--admin", "h:9"));
+    assert_int_equal(s.code, 0);
+    assert_text(&s.asked, "GET h:9 /healthz|\n");
+    assert_text(&s.out, "");
+    assert_text(&s.err, "");
+    said_fini(&s);
+    p.status = 503;
+    s = run(&p, ARGS("health"));
+    assert_int_equal(s.code, 1);
+    assert_text(&s.out, "");
+    said_fini(&s);
+}
+
 static void wrong_usage_is_exit_code_2_and_asks_nobody(void **state)
 {
     (void)state;
@@ -388,6 +405,7 @@ int main(void)
         cmocka_unit_test(queues_are_a_table_with_the_cluster_below),
         cmocka_unit_test(the_cluster_is_a_table_with_traffic_from_the_metrics),
         cmocka_unit_test(drain_is_a_post),
+        cmocka_unit_test(health_says_nothing_and_tells_by_its_exit_code),
         cmocka_unit_test(wrong_usage_is_exit_code_2_and_asks_nobody),
         cmocka_unit_test(variables_name_the_node),
     };
