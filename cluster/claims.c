@@ -69,6 +69,7 @@ void claims_sent(struct cluster *c, struct op *op, bool complete)
     } else {
         op->phase = OP_BOUND; /* its token may ask again; others only when time is over */
         op->wait_until_ms = c->now_ms + c->config.redelivery_ms;
+        ops_forget_ticket(c, op);
         ops_set_timer(c, op, op->wait_until_ms);
     }
 }

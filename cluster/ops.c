@@ -121,14 +121,20 @@ void ops_set_timer(struct cluster *c, struct op *op, uint64_t at_ms)
     }
 }
 
+void ops_forget_ticket(struct cluster *c, struct op *op)
+{
+    if (op->ticket.value != 0) {
+        table_remove(&c->by_ticket, pool_handle(&c->ops, op));
+        op->ticket.value = 0;
+    }
+}
+
 void ops_free(struct cluster *c, struct op *op)
 {
     assert(op->watch == 0);
     uint32_t handle = pool_handle(&c->ops, op);
     wheel_remove(&c->op_timers, handle);
-    if (op->ticket.value != 0) {
-        table_remove(&c->by_ticket, handle);
-    }
+    ops_forget_ticket(c, op);
     if (op->number.value != 0) {
         table_remove(&c->by_number, handle);
     }

@@ -25,6 +25,9 @@ struct op *ops_by_number(const struct cluster *c, uint64_t number);
 /* UINT64_MAX: no timer. */
 void ops_set_timer(struct cluster *c, struct op *op, uint64_t at_ms);
 
+/* Its caller has had the last word: the ticket may be used again. */
+void ops_forget_ticket(struct cluster *c, struct op *op);
+
 /* Forgets it. Nothing is answered, and no watch is left: claims.h does that. */
 void ops_free(struct cluster *c, struct op *op);
 

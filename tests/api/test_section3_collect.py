@@ -352,12 +352,13 @@ def test_delete_of_a_callback_without_its_token(node):
 # Going away
 
 @pytest.mark.many
-def test_disconnects_at_random_bytes_then_collected_exactly_once(node):
+def test_disconnects_at_random_bytes_then_collected_exactly_once(start_node):
     """Disconnects at random bytes of a 5 MiB body, 1,000 times: collected exactly once
     afterwards."""
     import random
     seed = int(time.time())
     random.seed(seed)
+    node = start_node({'echo': 'builtin:echo'})
     size = 5 << 20
     body = bytes(range(256)) * (size // 256)
     guid = node.ready_callback('echo', body)
