@@ -197,6 +197,9 @@ static void bounce(struct sim *s, struct net_conn *c, int from)
     drop_after(&c->way[from], 0);
     c->end[from].reset = true;
     struct net_direction *back = &c->way[1 - from];
+    if (back->ends) {
+        return; /* it is on its way already */
+    }
     back->ends = true;
     if (back->due_us < s->now_us) {
         back->due_us = s->now_us;
@@ -277,6 +280,8 @@ void net_arrive(struct sim *s, uint32_t conn, uint64_t way_and_generation)
     if (way_is_blocked(s, c, from)) {
         if (way->first != NULL && way->first->sent_us + GIVE_UP_US <= s->now_us) {
             give_up(s, c, from);
+        } else if (way->first != NULL) {
+            arm(s, c, from);
         }
         return; /* net_wake() looks again */
     }
@@ -340,7 +345,8 @@ void net_dial(struct sim *s, const struct host *h, uint32_t target, uint8_t lane
                                            .target = target,
                                            .lane = lane,
                                            .link = link};
-    dial_later(s, dial, draw_delay_us(s) + draw_delay_us(s));
+    uint64_t delay_us = draw_delay_us(s) + draw_delay_us(s);
+    dial_later(s, dial, delay_us < DIAL_AGAIN_US ? delay_us : DIAL_AGAIN_US);
 }
 
 static void dial_succeeded(struct sim *s, struct host *h, struct host *other,
