@@ -195,10 +195,11 @@ static void give_up(struct sim *s, struct net_conn *c, int from)
 static void bounce(struct sim *s, struct net_conn *c, int from)
 {
     drop_after(&c->way[from], 0);
+    c->way[from].ends = false;
     c->end[from].reset = true;
     struct net_direction *back = &c->way[1 - from];
-    if (back->ends) {
-        return; /* it is on its way already */
+    if (back->ends || !c->end[from].open) {
+        return; /* it is on its way already, or known */
     }
     back->ends = true;
     if (back->due_us < s->now_us) {
@@ -257,6 +258,7 @@ static void deliver_due(struct sim *s, uint32_t conn, int from)
         if (way->first != NULL && way->first->due_us <= s->now_us) {
             deliver(s, c, from);
         } else if (way->first == NULL && way->ends && way->due_us <= s->now_us) {
+            way->ends = false;
             tell_closed(s, c, 1 - from);
             break;
         } else {
