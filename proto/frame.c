@@ -6,8 +6,9 @@
 #include <endian.h>
 #include <stdlib.h>
 
-#define LENGTH_SIZE   4u           /* bytes of the length field, which does not count itself */
-#define CUT_KEEP_SIZE (16u * 1024) /* a cut frame's memory up to this is kept for the next */
+#define LENGTH_SIZE 4u /* bytes of the length field, which does not count itself */
+#define CUT_KEEP_SIZE                                                                          \
+    ((size_t)16 * 1024) /* a cut frame's memory up to this is kept for the next */
 
 static size_t read_length(const uint8_t *at)
 {

@@ -5,9 +5,9 @@
 #include <assert.h>
 #include <stdlib.h>
 
-#define CHUNK_SIZE (16u * 1024) /* bytes */
-#define COPY_MAX   256u         /* bytes; so short a run costs less copied than on its own */
-#define FIRST_ROOM 16u          /* runs */
+#define CHUNK_SIZE ((size_t)16 * 1024) /* bytes */
+#define COPY_MAX   256u /* bytes; so short a run costs less copied than on its own */
+#define FIRST_ROOM 16u  /* runs */
 
 struct frame_queue_run {
     struct buf *holder; /* owned: one reference */

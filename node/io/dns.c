@@ -55,7 +55,7 @@ int dns_lookup_start(struct dns_lookup **out, struct loop *l, struct bytes host,
     }
     memcpy(name, host.at, host.size);
     name[host.size] = '\0';
-    snprintf(service, sizeof service, "%u", port);
+    (void)snprintf(service, sizeof service, "%u", port);
     struct dns_lookup *lookup = calloc(1, sizeof *lookup);
     if (lookup == NULL) {
         return ERR_NOMEM;

@@ -26,14 +26,14 @@
 #include "proto/codec.h"
 
 #define LINK_BUCKETS         64u
-#define LINK_PENDING_MAX     64u                 /* accepted links without a HELLO */
-#define LINK_DIAL_MS         2000u               /* from DIAL to connected, names included */
-#define LINK_LINGER_MS       1000u               /* after CLUSTER_CLOSE */
-#define LINK_FAREWELL_MS     200u                /* after peers_close() */
-#define LINK_UNSENT_MAX      (16u * 1024 * 1024) /* bytes waiting on a control lane */
-#define LINK_BULK_UNSENT_MAX (64u * 1024 * 1024) /* and on a bulk lane */
-#define LINK_ADDRESSES_MAX   8u                  /* of a name that are tried */
-#define PEERS_SCRATCH_SIZE   (128u * 1024)       /* bytes received in one read */
+#define LINK_PENDING_MAX     64u   /* accepted links without a HELLO */
+#define LINK_DIAL_MS         2000u /* from DIAL to connected, names included */
+#define LINK_LINGER_MS       1000u /* after CLUSTER_CLOSE */
+#define LINK_FAREWELL_MS     200u  /* after peers_close() */
+#define LINK_UNSENT_MAX      ((size_t)16 * 1024 * 1024) /* bytes waiting on a control lane */
+#define LINK_BULK_UNSENT_MAX ((size_t)64 * 1024 * 1024) /* and on a bulk lane */
+#define LINK_ADDRESSES_MAX   8u                         /* of a name that are tried */
+#define PEERS_SCRATCH_SIZE   ((size_t)128 * 1024)       /* bytes received in one read */
 
 #define PEERS_STILLBORN_MAX 64u /* dials that found no memory, untold */
 
