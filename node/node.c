@@ -136,7 +136,8 @@ static void on_link(void *owner, enum cluster_effect_kind kind, struct link_effe
 static void add_metrics(void *owner, struct text *out)
 {
     struct node *n = owner;
-    telemetry_print(n->telemetry, n->core, n->api, out);
+    const struct peers *peers = n->peering == NULL ? NULL : peering_peers(n->peering);
+    telemetry_print(n->telemetry, n->core, n->api, peers, out);
 }
 
 /* Targets are opened before there is a driver: they report to the node. */

@@ -5,9 +5,14 @@
 
 #include <stdlib.h>
 
+#define LINKS_MAX       1024u /* rows: peers times lanes; peers/ remembers fewer */
+#define LINK_EVENTS_MAX 64u
+
 struct telemetry {
     struct telemetry_config config;
     struct metrics metrics;
+    struct metrics_link links[LINKS_MAX];
+    struct metrics_count link_events[LINK_EVENTS_MAX];
 };
 
 struct telemetry *telemetry_new(const struct telemetry_config *config)
@@ -49,8 +54,30 @@ void telemetry_lag(struct telemetry *t, uint64_t late_ms)
     metrics_loop_lag(&t->metrics, loop_now_ms(t->config.loop), late_ms * 1000);
 }
 
+/* What the links to other nodes have counted. */
+static void sample_links(struct telemetry *t, const struct peers *peers,
+                         struct metrics_sample *out)
+{
+    struct peers_traffic traffic;
+    struct metrics_count count;
+    out->links = t->links;
+    out->link_events = t->link_events;
+    for (size_t n = 0; peers_traffic_at(peers, n, &traffic); n++) {
+        bool used = traffic.sent_size > 0 || traffic.received_size > 0;
+        if (used && out->link_count < LINKS_MAX) {
+            t->links[out->link_count++] = (struct metrics_link){
+                traffic.peer, traffic.lane, traffic.sent_size, traffic.received_size};
+        }
+    }
+    for (size_t n = 0; peers_counter_at(peers, n, &count.name, &count.value); n++) {
+        if (n < LINK_EVENTS_MAX) {
+            t->link_events[out->link_event_count++] = count;
+        }
+    }
+}
+
 void telemetry_print(struct telemetry *t, const struct core *core,
-                     const struct http_server *api, struct text *out)
+                     const struct http_server *api, const struct peers *peers, struct text *out)
 {
     struct metrics_sample sample = {
         .node_name = t->config.node_name,
@@ -60,5 +87,8 @@ void telemetry_print(struct telemetry *t, const struct core *core,
         .connections = http_server_connection_count(api),
     };
     metrics_sample_core(&sample, core, loop_now_ms(t->config.loop));
+    if (peers != NULL) {
+        sample_links(t, peers, &sample);
+    }
     metrics_print(&t->metrics, &sample, out);
 }

@@ -8,6 +8,7 @@
 #include "driver.h"
 #include "http/http_server.h"
 #include "obs/log.h"
+#include "peers/peers.h"
 
 struct telemetry;
 
@@ -28,8 +29,9 @@ void telemetry_served(struct telemetry *t, const struct driver_served *served);
 /* The loop's timer rang so much later than it was set to. */
 void telemetry_lag(struct telemetry *t, uint64_t late_ms);
 
-/* The text of GET /metrics. */
+/* The text of GET /metrics. `peers`: NULL on a single node. */
 void telemetry_print(struct telemetry *t, const struct core *core,
-                     const struct http_server *api, struct text *out);
+                     const struct http_server *api, const struct peers *peers,
+                     struct text *out);
 
 #endif
