@@ -7,6 +7,9 @@
 
 #include <stdlib.h>
 
+/* A sixteenth of the store must be free: near the end every larger request is refused. */
+enum { MEMORY_RESERVE = 16 };
+
 struct admin {
     struct admin_config config;
     struct balance balance;
@@ -67,10 +70,10 @@ static void get_readyz(struct admin *a, struct http_answer *answer)
     const struct budget *b = a->config.budget;
     if (core_is_draining(a->config.core)) {
         why = "draining";
-    } else if (b->used >= b->limit) {
-        why = "limits.store_bytes is used up";
-    } else {
-        cluster_is_ready(core_cluster(a->config.core), &why);
+    } else if (b->used >= b->limit - b->limit / MEMORY_RESERVE) {
+        why = "memory: limits.store_bytes is used up";
+    } else if (cluster_is_ready(core_cluster(a->config.core), &why)) {
+        why = NULL;
     }
     answer_text(answer, why == NULL ? 200 : 503, why == NULL ? "ready" : why);
     text_add_char(&answer->content, '\n');
