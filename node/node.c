@@ -58,7 +58,6 @@ static void end(struct node *n)
     http_server_close(&n->admin_server);
     admin_free(&n->admin); /* its exchanges say no more than that they ended */
     timer_close(&n->end_timer);
-    signals_close(&n->signals);
 }
 
 /* Clients that wait for an answer keep the node up a little longer. */
@@ -114,8 +113,8 @@ static void on_signal(void *owner, int number)
     if (number == SIGHUP) {
         return; /* nothing to read anew */
     }
-    if (n->draining && !n->ended) {
-        log_end(log_begin(n->log, LOG_WARN, "ended-early")); /* asked twice: do not wait */
+    if (number == SIGINT && n->draining && !n->ended) {
+        log_end(log_begin(n->log, LOG_WARN, "ended-early")); /* Ctrl-C twice: do not wait */
         end(n);
         return;
     }
@@ -438,6 +437,7 @@ void node_free(struct node **n)
     if (mine->loop != NULL) {
         loop_run(mine->loop); /* everything is closing: the exchanges get their last word */
     }
+    signals_close(&mine->signals); /* not before: a late SIGTERM must not kill what ends well */
     driver_free(&mine->driver);
     core_free(&mine->core);
     if (mine->loop != NULL) {

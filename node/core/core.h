@@ -47,6 +47,7 @@ struct call {
     /* The core's own from here. */
     uint8_t stage;
     bool resolved; /* `id` was found by name: do not look it up again */
+    bool mismatch; /* the idempotency key came with another request before */
     struct work *work;
     struct guid id;
     uint64_t fingerprint;

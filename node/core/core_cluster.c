@@ -144,8 +144,8 @@ static void on_status(struct core *c, const struct cluster_effect *fx)
 {
     struct call *call = call_of(fx);
     struct bytes wanted = call->op->function;
-    if (call->stage == STAGE_REPLAY) {
-        core_invoke_replay(c, call, &fx->view);
+    if (call->stage == STAGE_REPLAY || call->stage == STAGE_ID_TAKEN) {
+        core_invoke_name_owner(c, call, &fx->view);
     } else if (!fx->view.known) {
         core_ask_unknown(c, call);
     } else if (wanted.size > 0 && !bytes_equal(wanted, fx->view.function)) {

@@ -2,7 +2,7 @@
  *
  *   core_invoke                what cannot run is refused here, before anything is kept
  *   -> STAGE_REGISTER_KEY      with an Idempotency-Key; known: -> STAGE_REPLAY
- *   -> STAGE_REGISTER_ID       with an id that the client chose; known: 409
+ *   -> STAGE_REGISTER_ID       with an id that the client chose; known: -> STAGE_ID_TAKEN
  *   -> STAGE_ACCEPT            copies are made; confirmed: queued, 202
  *   -> STAGE_WAIT              only with wait=N: the client collects on the same connection
  *
@@ -96,7 +96,7 @@ void core_invoke_unregister(struct core *c, const struct call *call)
 {
     const struct op_invoke *in = &call->op->invoke;
     bool has_id = call->stage == STAGE_REGISTER_ID || call->stage == STAGE_ACCEPT;
-    bool has_key = has_id || call->stage == STAGE_REGISTER_KEY;
+    bool has_key = has_id || call->stage == STAGE_REGISTER_KEY || call->stage == STAGE_ID_TAKEN;
     if (has_key && in->idempotency_key.size > 0) {
         struct scoped_key key;
         cluster_unregister(c->cluster, c->now_ms, ID_IDEMPOTENCY, scope_key(&key, in),
@@ -201,20 +201,25 @@ void core_invoke(struct core *c, struct call *call)
     }
 }
 
+/* A name is taken as long as what it named is known; the registrar may remember it longer. */
+static void ask_owner_of_name(struct core *c, struct call *call, const struct guid *owner,
+                              enum call_stage stage)
+{
+    struct guid first = *owner;
+    call->stage = (uint8_t)stage;
+    cluster_status(c->cluster, c->now_ms, call_ticket(call), &first);
+}
+
 static void key_registered(struct core *c, struct call *call, const struct cluster_effect *fx)
 {
     struct function *f = call->work->function;
-    if (!fx->found && call->op->invoke.client_id.space != ID_GUID) {
+    if (fx->found) {
+        call->mismatch = fx->fingerprint != call->fingerprint;
+        ask_owner_of_name(c, call, &fx->guid, STAGE_REPLAY);
+    } else if (call->op->invoke.client_id.space != ID_GUID) {
         register_id(c, call, f);
-    } else if (!fx->found) {
-        keep(c, call, f);
-    } else if (fx->fingerprint != call->fingerprint) {
-        call->stage = STAGE_REPLAY; /* the key is another's: nothing to unregister */
-        give_up(c, call, OUT_IDEMPOTENCY_MISMATCH);
     } else {
-        struct guid first = fx->guid;
-        call->stage = STAGE_REPLAY;
-        cluster_status(c->cluster, c->now_ms, call_ticket(call), &first);
+        keep(c, call, f);
     }
 }
 
@@ -225,29 +230,48 @@ void core_invoke_registered(struct core *c, struct call *call, const struct clus
     } else if (call->stage == STAGE_REGISTER_KEY) {
         key_registered(c, call, fx);
     } else if (fx->found) {
-        call->stage = STAGE_REGISTER_KEY; /* the id is another's, the key was ours */
-        give_up(c, call, OUT_ID_IN_USE);
+        ask_owner_of_name(c, call, &fx->guid, STAGE_ID_TAKEN);
     } else {
         keep(c, call, call->work->function);
     }
 }
 
-/* The key was known. What it named may be forgotten, or was never accepted because its client
- * left in the middle: then the key is free for this request. */
-void core_invoke_replay(struct core *c, struct call *call, const struct invocation_view *view)
+static void key_owner_known(struct core *c, struct call *call,
+                            const struct invocation_view *view)
 {
-    if (!view->known) {
-        struct scoped_key key;
-        struct guid stale = view->guid;
-        cluster_unregister(c->cluster, c->now_ms, ID_IDEMPOTENCY,
-                           scope_key(&key, &call->op->invoke), &stale);
-        register_key(c, call, call->work->function);
+    if (call->mismatch) {
+        give_up(c, call, OUT_IDEMPOTENCY_MISMATCH);
         return;
     }
     struct op_reply reply = {.outcome = OUT_ACCEPTED, .info = core_info(c, call, view)};
     work_free(c->works, call->work);
     call->work = NULL;
     core_reply(c, call, &reply);
+}
+
+/* What the name named may be forgotten, or was never accepted because its client left in the
+ * middle: then the name is free for this request. */
+void core_invoke_name_owner(struct core *c, struct call *call,
+                            const struct invocation_view *view)
+{
+    const struct op_invoke *in = &call->op->invoke;
+    struct function *f = call->work->function;
+    struct guid stale = view->guid;
+    bool is_key = call->stage == STAGE_REPLAY;
+    if (view->known && is_key) {
+        key_owner_known(c, call, view);
+    } else if (view->known) {
+        call->stage = STAGE_REGISTER_KEY; /* the id is another's, the key was ours */
+        give_up(c, call, OUT_ID_IN_USE);
+    } else if (is_key) {
+        struct scoped_key key;
+        cluster_unregister(c->cluster, c->now_ms, ID_IDEMPOTENCY, scope_key(&key, in), &stale);
+        register_key(c, call, f);
+    } else {
+        cluster_unregister(c->cluster, c->now_ms, (uint8_t)in->client_id.space,
+                           in->client_id.text, &stale);
+        register_id(c, call, f);
+    }
 }
 
 static void reply_accepted(struct core *c, struct call *call, const struct work *w)

@@ -18,6 +18,7 @@ enum call_stage {
     STAGE_REGISTER_KEY, /* its idempotency key is being registered */
     STAGE_REGISTER_ID,  /* its own id is being registered */
     STAGE_REPLAY,       /* the key was known: what became of that invocation? */
+    STAGE_ID_TAKEN,     /* the id was known: is its invocation still? */
     STAGE_ACCEPT,       /* copies are being made */
     STAGE_WAIT,         /* accepted; the client waits for the answer a while */
     STAGE_SYNC,         /* the client waits for the function */
@@ -84,7 +85,8 @@ void core_invoke_unregister(struct core *c, const struct call *call);
 void core_invoke_registered(struct core *c, struct call *call, const struct cluster_effect *fx);
 void core_invoke_accepted(struct core *c, struct invocation *inv);
 void core_invoke_refused(struct core *c, struct invocation *inv);
-void core_invoke_replay(struct core *c, struct call *call, const struct invocation_view *view);
+void core_invoke_name_owner(struct core *c, struct call *call,
+                            const struct invocation_view *view);
 
 /* core_ask.c: status, collect, cancel, release */
 void core_ask(struct core *c, struct call *call);
