@@ -198,8 +198,10 @@ static int open_target(struct driver_target *t, const struct function_config *f,
     struct errmsg why = {{0}};
     int rc = t->handler->open(env, text, f->concurrency, &t->target, &why);
     if (rc != 0) {
-        err_set(em, rc, "functions.%s.target: %s", f->name, why.text);
         t->handler = NULL;
+        /* Whatever it is, a target that cannot be opened is a fault of the configuration. */
+        rc = rc == ERR_NOMEM ? rc : ERR_MALFORMED;
+        err_set(em, rc, "functions.%s.target: %s", f->name, why.text);
     }
     return rc;
 }
