@@ -21,9 +21,7 @@ struct core *core_new(const struct core_config *config, uint64_t now_ms)
     c->config = *config;
     c->now_ms = now_ms;
     c->rng.state = config->seed;
-    list_init(&c->webhooks);
-    list_init(&c->webhooks_due);
-    list_init(&c->webhooks_sending);
+    core_webhook_init(c);
     c->functions = functions_new(config->functions, config->function_count, rng_next(&c->rng));
     c->works = works_new(total_concurrency(config));
     c->node_name = malloc(config->node_name.size + 1);

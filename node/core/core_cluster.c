@@ -56,11 +56,8 @@ static void on_ended(struct core *c, const struct cluster_effect *fx)
     }
     switch (fx->kind) {
     case CLUSTER_COLLECTED:
-        if (fx->view.webhook == WEBHOOK_DELIVERED) {
-            f->stats.delivered++;
-        } else {
-            f->stats.collected++;
-        }
+        f->stats.collected++;
+        f->stats.delivered += fx->view.webhook == WEBHOOK_DELIVERED;
         break;
     case CLUSTER_EXPIRED:
         f->stats.expired++;

@@ -10,7 +10,12 @@
 /* One call into the core leads to a handful of effects; a tick stops before they are many. */
 #define EFFECTS_MAX               256u
 #define EFFECTS_ROOM_FOR_ONE_STEP 16u
-#define WEBHOOKS_SENDING_MAX      128u
+
+/* Attempts at once: of this node, and to one receiver. A dead one must take neither all
+ * descriptors nor the turns of the others. */
+#define WEBHOOKS_SENDING_MAX  128u
+#define WEBHOOKS_TO_ONE_MAX   16u
+#define WEBHOOK_RECEIVERS_MAX 256u /* those of one hash share their turns */
 
 /* Where a call stands. */
 enum call_stage {
@@ -28,6 +33,13 @@ enum call_stage {
     STAGE_DONE,
 };
 
+/* The webhooks to one receiver that are due. */
+struct webhook_line {
+    struct list link; /* of core->webhook_lines while one of `due` may be sent */
+    struct list due;
+    uint32_t busy; /* being claimed or sent */
+};
+
 struct core {
     struct core_config config;
     struct functions *functions;
@@ -40,9 +52,11 @@ struct core {
     char *node_name;
     struct alarms webhook_alarms;
     struct list webhooks; /* all of them */
-    struct list webhooks_due, webhooks_sending;
+    struct list webhooks_sending;
+    struct webhook_line webhook_receivers[WEBHOOK_RECEIVERS_MAX];
+    struct list webhook_lines; /* those of them that wait for their turn */
     uint32_t webhook_count, webhooks_busy;
-    uint64_t webhook_ids;
+    uint64_t webhook_ids, webhook_hash_key;
     struct core_effect effects[EFFECTS_MAX]; /* a ring */
     uint32_t effect_first, effect_count;
 };
@@ -73,6 +87,7 @@ static inline struct webhook *webhook_of_ticket(uint64_t ticket)
 }
 
 /* core_webhook.c */
+void core_webhook_init(struct core *c);
 void core_webhook_begin(struct core *c, struct invocation *inv);
 void core_webhook_free_all(struct core *c);
 void core_webhook_due(struct core *c);

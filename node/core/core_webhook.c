@@ -4,7 +4,9 @@
  *   core_webhook_end   whatever ended the invocation also ends this */
 #include "core/core_state.h"
 
+#include "base/hash.h"
 #include "base/unreachable.h"
+#include "core/webhook_url.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -16,16 +18,51 @@ static void claim(struct core *c, struct webhook *w)
     cluster_collect(c->cluster, c->now_ms, &in);
 }
 
-/* At most WEBHOOKS_SENDING_MAX receivers at once: a flood of dead ones must not take all
- * descriptors. The others wait in line. */
+void core_webhook_init(struct core *c)
+{
+    list_init(&c->webhooks);
+    list_init(&c->webhooks_sending);
+    list_init(&c->webhook_lines);
+    for (size_t i = 0; i < WEBHOOK_RECEIVERS_MAX; i++) {
+        list_init(&c->webhook_receivers[i].link);
+        list_init(&c->webhook_receivers[i].due);
+    }
+    c->webhook_hash_key = rng_next(&c->rng);
+}
+
+/* A receiver is a scheme, host and port. */
+static struct webhook_line *line_of(struct core *c, struct bytes text)
+{
+    struct webhook_url url;
+    bool is_url = webhook_url_parse(&url, text) == NULL;
+    uint64_t hash = hash_bytes(is_url ? url.origin : text, c->webhook_hash_key);
+    return &c->webhook_receivers[hash % WEBHOOK_RECEIVERS_MAX];
+}
+
+/* Into the round of those that may send, unless it is in it, has nothing to send or no more
+ * may be sent there now. */
+static void line_up(struct core *c, struct webhook_line *line)
+{
+    if (line->busy < WEBHOOKS_TO_ONE_MAX && !list_is_empty(&line->due) &&
+        list_is_empty(&line->link)) {
+        list_push_back(&c->webhook_lines, &line->link);
+    }
+}
+
+/* One of each receiver in turn: a flood to a dead one must not take the others' turns. */
 static void claim_next(struct core *c)
 {
-    while (c->webhooks_busy < WEBHOOKS_SENDING_MAX) {
-        struct list *first = list_pop_front(&c->webhooks_due);
+    struct list *next;
+    while (c->webhooks_busy < WEBHOOKS_SENDING_MAX &&
+           (next = list_pop_front(&c->webhook_lines)) != NULL) {
+        struct webhook_line *line = list_item(next, struct webhook_line, link);
+        struct list *first = list_pop_front(&line->due);
         if (first == NULL) {
-            return;
+            continue; /* what was due has ended */
         }
         c->webhooks_busy++;
+        line->busy++;
+        line_up(c, line);
         claim(c, list_item(first, struct webhook, link));
     }
 }
@@ -33,7 +70,8 @@ static void claim_next(struct core *c)
 static void make_due(struct core *c, struct webhook *w)
 {
     w->step = WEBHOOK_RESTING;
-    list_push_back(&c->webhooks_due, &w->link);
+    list_push_back(&w->line->due, &w->link);
+    line_up(c, w->line);
     claim_next(c);
 }
 
@@ -52,16 +90,19 @@ void core_webhook_begin(struct core *c, struct invocation *inv)
     list_push_back(&c->webhooks, &w->all);
     w->id = ++c->webhook_ids;
     w->inv = inv;
+    w->line = line_of(c, invocation_callback_url(inv));
     w->guid = invocation_guid(inv);
     invocation_set_work(inv, w);
     cluster_set_webhook(c->cluster, inv, WEBHOOK_PENDING);
     make_due(c, w);
 }
 
-static void not_busy(struct core *c)
+static void not_busy(struct core *c, struct webhook_line *line)
 {
-    assert(c->webhooks_busy > 0);
+    assert(c->webhooks_busy > 0 && line->busy > 0);
     c->webhooks_busy--;
+    line->busy--;
+    line_up(c, line);
 }
 
 static void drop(struct core *c, struct webhook *w)
@@ -83,7 +124,7 @@ void core_webhook_end(struct core *c, struct webhook *w)
     }
     if (was_busy) {
         cluster_leave(c->cluster, c->now_ms, webhook_ticket(w));
-        not_busy(c);
+        not_busy(c, w->line);
     }
     drop(c, w);
     if (was_busy) {
@@ -145,12 +186,12 @@ void core_webhook_claimed(struct core *c, struct cluster_effect *fx)
         return;
     case CLUSTER_COLLECT_PENDING:
     case CLUSTER_COLLECT_NO_QUORUM:
-        not_busy(c);
+        not_busy(c, w->line);
         rest(c, w, 0);
         break;
     case CLUSTER_COLLECT_GONE:
     case CLUSTER_COLLECT_UNKNOWN:
-        not_busy(c);
+        not_busy(c, w->line);
         drop(c, w); /* a client was faster; the effect that ends the invocation follows */
         break;
     default:
@@ -186,7 +227,7 @@ void core_webhook_done(struct core *c, uint64_t now_ms, uint64_t id,
     uint64_t ticket = webhook_ticket(w);
     list_remove(&w->link);
     result_drop(&w->result);
-    not_busy(c);
+    not_busy(c, w->line);
     if (verdict == WEBHOOK_TRY_AGAIN) {
         rest(c, w, outcome->retry_after_s);
     } else {

@@ -37,7 +37,7 @@ extern const uint32_t function_duration_bounds_ms[DURATION_BUCKETS];
 
 struct function_stats {
     uint64_t accepted, collected, expired, canceled, failed;
-    uint64_t delivered; /* by webhook; not in `collected` */
+    uint64_t delivered; /* by webhook; in `collected` too */
     uint64_t retried;
     uint64_t ready, ready_bytes;
     uint64_t duration_count[DURATION_BUCKETS + 1];

@@ -25,11 +25,14 @@ struct webhook_policy {
 
 enum webhook_step { WEBHOOK_RESTING, WEBHOOK_CLAIMING, WEBHOOK_SENDING };
 
+struct webhook_line;
+
 struct webhook {
     uint64_t id;      /* names the attempt to whoever sends it */
     struct list all;  /* among all webhooks of this node */
     struct list link; /* among those due, or being sent */
     struct alarm alarm;
+    struct webhook_line *line; /* its receiver's */
     struct invocation *inv;
     struct guid guid;
     enum webhook_step step;

@@ -181,6 +181,7 @@ const char *webhook_url_parse(struct webhook_url *out, struct bytes text)
         return fault;
     }
     rest = bytes_of(rest.at + n, rest.size - n);
+    out->origin = bytes_of(text.at, (size_t)(rest.at - text.at));
     out->target = bytes_cut_at(&rest, '#');
     return NULL;
 }

@@ -26,6 +26,7 @@ struct webhook_url {
     enum webhook_host_kind kind;
     struct webhook_address address;
     uint16_t port;
+    struct bytes origin; /* scheme, host and port, as written */
     struct bytes target; /* path and query, may be empty; never a fragment */
 };
 

@@ -2,7 +2,7 @@
 
 #include "base/list.h"
 #include "handlers/http_client.h"
-#include "handlers/webhook_signature.h"
+#include "handlers/webhook_head.h"
 #include "io/timer.h"
 
 #include <netinet/in.h>
@@ -96,76 +96,29 @@ static void on_deadline(void *owner)
     s->config.on_done(s->config.owner, id, &outcome);
 }
 
-static void add_line(struct text *t, const char *name, struct bytes value)
-{
-    text_add_str(t, name);
-    text_add_str(t, ": ");
-    text_add(t, value);
-    text_add_str(t, "\r\n");
-}
-
-static void add_number(struct text *t, const char *name, uint64_t value)
-{
-    text_addf(t, "%s: %llu\r\n", name, (unsigned long long)value);
-}
-
-static void sign(const struct webhook_sender *s, const struct webhook_attempt *a,
-                 struct text *headers)
-{
-    char id[GUID_TEXT_SIZE];
-    char now[24];
-    struct text signature = {0};
-    guid_print(id, &a->guid);
-    int size = snprintf(now, sizeof now, "%llu", (unsigned long long)(loop_wall_ms() / 1000));
-    struct bytes id_text = bytes_of(id, sizeof id);
-    struct bytes timestamp = bytes_of(now, (size_t)size);
-    add_line(headers, "webhook-id", id_text);
-    add_line(headers, "webhook-timestamp", timestamp);
-    if (s->keys.count > 0 && webhook_sign(&signature, &s->keys, id_text, timestamp,
-                                          buf_view(a->result->body)) == 0) {
-        add_line(headers, "webhook-signature", text_view(&signature));
-    }
-    text_fini(&signature);
-}
-
-static void write_headers(const struct webhook_sender *s, const struct webhook_attempt *a,
-                          struct text *t)
-{
-    char id[GUID_TEXT_SIZE];
-    guid_print(id, &a->guid);
-    text_add(t, buf_view(a->result->headers));
-    add_line(t, "X-Call-Id", a->client_id.size > 0 ? a->client_id : bytes_of(id, sizeof id));
-    add_line(t, "X-Function-Name", a->function);
-    add_number(t, "X-Function-Status", a->result->status);
-    add_number(t, "X-Start-Time", a->created_at_ms * 1000000u);
-    text_addf(t, "X-Duration-Seconds: %llu.%03u\r\n",
-              (unsigned long long)(a->duration_ms / 1000), (unsigned)(a->duration_ms % 1000));
-    add_number(t, "X-Retry", a->retry);
-    add_number(t, "X-Retry-Max", a->retry_max);
-    add_line(t, "User-Agent", bytes_text("callbackd/" CALLBACKD_VERSION));
-    sign(s, a, t);
-}
-
 /* Cuts the URL into what the client wants; false when it is none that may be asked. */
-static bool take_url(struct post *p, const struct webhook_attempt *a, struct bytes *target)
+static bool take_url(struct post *p, const struct webhook_attempt *a, struct text *target)
 {
     struct webhook_url url;
     size_t origin_size;
     if (webhook_url_parse(&url, a->url) != NULL ||
-        http_origin_check(a->url, &origin_size, NULL) != 0 || origin_size >= sizeof p->origin ||
-        url.host.size > sizeof p->host) {
+        http_origin_check(url.origin, &origin_size, NULL) != 0 ||
+        url.origin.size >= sizeof p->origin || url.host.size > sizeof p->host) {
         return false;
     }
-    memcpy(p->origin, a->url.at, origin_size);
+    memcpy(p->origin, url.origin.at, url.origin.size);
     memcpy(p->host, url.host.at, url.host.size);
     p->host_size = url.host.size;
-    *target = url.target.size > 0 ? url.target : bytes_text("/");
+    if (url.target.size == 0 || url.target.at[0] != '/') {
+        text_add_char(target, '/'); /* RFC 9112 3.2.1: a request's target has a path */
+    }
+    text_add(target, url.target);
     return true;
 }
 
 static int start(struct post *p, const struct webhook_attempt *a)
 {
-    struct text headers = {0};
+    struct text headers = {0}, target = {0};
     struct http_exchange_config config = {
         .origin = p->origin,
         .method = bytes_text("POST"),
@@ -174,16 +127,22 @@ static int start(struct post *p, const struct webhook_attempt *a)
         .on_end = on_end,
         .owner = p,
     };
-    if (!take_url(p, a, &config.target)) {
+    if (!take_url(p, a, &target)) {
         p->outcome.refused = true;
+        text_fini(&target);
         return ERR_MALFORMED;
     }
-    write_headers(p->sender, a, &headers);
-    config.headers = text_view(&headers);
-    int rc = text_failed(&headers)
-                 ? ERR_NOMEM
-                 : http_exchange_start(&p->exchange, p->sender->client, &config);
+    int rc = webhook_head(&headers, a, &p->sender->keys, loop_wall_ms() / 1000);
+    if (rc == 0 && (text_failed(&headers) || text_failed(&target))) {
+        rc = ERR_NOMEM;
+    }
+    if (rc == 0) {
+        config.target = text_view(&target);
+        config.headers = text_view(&headers);
+        rc = http_exchange_start(&p->exchange, p->sender->client, &config);
+    }
     text_fini(&headers);
+    text_fini(&target);
     return rc;
 }
 

@@ -325,7 +325,7 @@ static const struct row rows[] = {
      FUNCTION(expired)},
     {"callbackd_callbacks_canceled_total", "counter", "Invocations canceled.",
      FUNCTION(canceled)},
-    {"callbackd_callbacks_delivered_total", "counter", "Callbacks delivered by webhook.",
+    {"callbackd_callbacks_delivered_total", "counter", "Of those collected: by webhook.",
      FUNCTION(delivered)},
     {"callbackd_invocations_failed_total", "counter", "Invocations that ended as failed.",
      FUNCTION(failed)},

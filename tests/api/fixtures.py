@@ -5,6 +5,7 @@ import time
 import pytest
 
 import node as node_module
+from service import SIZES, Service
 from upstream import Upstream
 
 
@@ -69,6 +70,25 @@ def start_cluster(start_node):
             wait_ready(node)
         return nodes
     return start
+
+
+@pytest.fixture(scope='module', params=SIZES, ids=lambda n: f'{n}-node{"s" * (n > 1)}')
+def node_count(request):
+    """The tests of a file run against one node, then against a cluster."""
+    return request.param
+
+
+@pytest.fixture(scope='module')
+def start_service(node_count, tmp_path_factory):
+    """start_service(functions, settings, env): what clients talk to; see service.py."""
+    started = []
+
+    def start(functions=None, settings=None, env=None):
+        folder = tmp_path_factory.mktemp('service')
+        started.append(Service(node_count, folder, functions, settings, env))
+        return started[-1]
+    yield start
+    stop_all(started)
 
 
 def wait_ready(node, seconds=15):

@@ -40,7 +40,51 @@ def run_callbackd(*arguments, env=None, timeout=20, cwd=None):
     return done
 
 
-class Node:
+class Client:
+    """What the tests do again and again at `self.api`: a node, or a balancer before several."""
+
+    def call(self, method, target, body=None, headers=(), timeout=20):
+        return call(self.api, method, target, body, headers, timeout)
+
+    def raw(self, **options):
+        return Raw(self.api, **options)
+
+    def post(self, function, body=b'', headers=(), path=''):
+        """An accepted asynchronous invocation; its id."""
+        pairs = list(headers.items() if isinstance(headers, dict) else headers)
+        answer = self.call('POST', f'/v1/functions/{function}{path}', body,
+                           [('Prefer', 'respond-async'), *pairs])
+        assert answer.status == 202, answer
+        return answer.json()['id']
+
+    def collect(self, guid, wait=None, headers=(), timeout=90):
+        query = '' if wait is None else f'?wait={wait}'
+        return self.call('GET', f'/v1/callbacks/{guid}{query}', None, headers, timeout)
+
+    def status(self, guid):
+        """The JSON of the status, whatever the code."""
+        return self.call('GET', f'/v1/invocations/{guid}?redirect=false')
+
+    def wait_state(self, guid, *states, seconds=15):
+        until = time.monotonic() + seconds
+        while True:
+            answer = self.status(guid)
+            found = answer.json().get('status') if answer.status == 200 else None
+            if answer.status == 202:
+                found = answer.json().get('status')
+            if found in states:
+                return answer.json()
+            assert time.monotonic() < until, f'{guid} is {answer}, not {states}'
+            time.sleep(0.01)
+
+    def ready_callback(self, function='echo', body=b'x', headers=(), path=''):
+        """An invocation whose callback is ready."""
+        guid = self.post(function, body, headers, path)
+        self.wait_state(guid, 'succeeded', 'failed')
+        return guid
+
+
+class Node(Client):
     """One running node. `functions`: {name: target}; `settings`: {key: value} for --set."""
 
     def __init__(self, functions=None, settings=None, arguments=(), env=None):
@@ -92,50 +136,8 @@ class Node:
     def events(self, name):
         return [r for r in self.records if isinstance(r, dict) and r.get('event') == name]
 
-    def call(self, method, target, body=None, headers=(), timeout=20):
-        return call(self.api, method, target, body, headers, timeout)
-
     def admin_call(self, method, target, body=None, headers=(), timeout=15):
         return call(self.admin, method, target, body, headers, timeout)
-
-    def raw(self, **options):
-        return Raw(self.api, **options)
-
-    # What the tests do again and again.
-
-    def post(self, function, body=b'', headers=(), path=''):
-        """An accepted asynchronous invocation; its id."""
-        pairs = list(headers.items() if isinstance(headers, dict) else headers)
-        answer = self.call('POST', f'/v1/functions/{function}{path}', body,
-                           [('Prefer', 'respond-async'), *pairs])
-        assert answer.status == 202, answer
-        return answer.json()['id']
-
-    def collect(self, guid, wait=None, headers=(), timeout=90):
-        query = '' if wait is None else f'?wait={wait}'
-        return self.call('GET', f'/v1/callbacks/{guid}{query}', None, headers, timeout)
-
-    def status(self, guid):
-        """The JSON of the status, whatever the code."""
-        return self.call('GET', f'/v1/invocations/{guid}?redirect=false')
-
-    def wait_state(self, guid, *states, seconds=15):
-        until = time.monotonic() + seconds
-        while True:
-            answer = self.status(guid)
-            found = answer.json().get('status') if answer.status == 200 else None
-            if answer.status == 202:
-                found = answer.json().get('status')
-            if found in states:
-                return answer.json()
-            assert time.monotonic() < until, f'{guid} is {answer}, not {states}'
-            time.sleep(0.01)
-
-    def ready_callback(self, function='echo', body=b'x', headers=(), path=''):
-        """An invocation whose callback is ready."""
-        guid = self.post(function, body, headers, path)
-        self.wait_state(guid, 'succeeded', 'failed')
-        return guid
 
     def metrics(self):
         """{name{labels}: value} of /metrics."""

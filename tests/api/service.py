@@ -1,0 +1,75 @@
+"""What a client sees: one address, behind which one node stands, or several of a cluster."""
+import os
+import time
+
+from balancer import open_balancer
+from node import Client, Node
+
+# How many nodes each test of a dialect runs against, in turn.
+SIZES = [int(n) for n in os.environ.get('CALLBACKD_TEST_NODES', '1').split(',')]
+
+
+class Service(Client):
+    """`count` nodes that know each other, and the balancer before them when there are more
+    than one."""
+
+    def __init__(self, count, folder, functions=None, settings=None, env=None):
+        self.nodes, self.balancer = [], None
+        try:
+            for number in range(count):
+                self.add_node(number, count, functions, settings, env)
+            for node in self.nodes:
+                wait_members(node, count)
+        except BaseException:
+            for node in self.nodes:
+                node.kill()
+            raise
+        self.api = self.nodes[0].api
+        if count > 1:
+            self.balancer = open_balancer([n.api for n in self.nodes], folder)
+            self.api = self.balancer.address
+
+    def add_node(self, number, count, functions, settings, env):
+        merged = dict(settings or {})
+        arguments = ['--name', f'n{number + 1}']
+        if count > 1:
+            arguments += ['--cluster', '127.0.0.1:0']
+            merged.setdefault('cluster.expect', number + 1)
+        if self.nodes:
+            arguments += ['--seeds', '%s:%d' % self.nodes[0].cluster]
+        self.nodes.append(Node(functions, merged, arguments, env))
+
+    @property
+    def url(self):
+        return 'http://%s:%d' % self.api
+
+    def each(self):
+        """The nodes one by one, when a test must know which one answers."""
+        return self.nodes
+
+    def stop(self):
+        if self.balancer is not None:
+            self.balancer.close()
+        faults = []
+        for node in reversed(self.nodes):
+            try:
+                node.stop()
+            except AssertionError as fault:
+                faults.append(fault)
+        if faults:
+            raise faults[0]
+
+
+def wait_members(node, count, seconds=20):
+    """Until the node is ready and sees so many members alive."""
+    until = time.monotonic() + seconds
+    while True:
+        alive, ready = 0, False
+        if node.admin_call('GET', '/readyz').status == 200:
+            found = node.admin_call('GET', '/v1/cluster').json()
+            ready = True
+            alive = sum(m['state'] == 'alive' for m in found['members'])
+        if alive == count or (count == 1 and alive == 0 and ready):
+            return
+        assert time.monotonic() < until, f'{alive} of {count} alive:\n{node.log()[-4000:]}'
+        time.sleep(0.02)
