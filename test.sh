@@ -172,18 +172,19 @@ run_sim() {
 }
 
 run_fuzz() {
-    local seconds=$1 target name found=
-    build fuzz || return
-    for target in build/fuzz/fuzz_*; do
-        [ -f "$target" ] && [ -x "$target" ] || continue
-        found=yes
-        name=$(basename "$target")
+    local seconds=$1 target name targets=()
+    for name in tests/fuzz/fuzz_*.c; do
+        targets+=("$(basename "$name" .c)")
+    done
+    configure fuzz && step "fuzz: build" \
+        cmake --build --preset fuzz -j "$jobs" --target "${targets[@]}" || return
+    for name in "${targets[@]}"; do
+        target=build/fuzz/$name
         mkdir -p "build/fuzz/work/$name" "tests/fuzz/corpus/${name#fuzz_}"
         check "fuzz: $name" "$target" -max_total_time="$seconds" -timeout=10 \
             -rss_limit_mb=2048 -print_final_stats=1 -artifact_prefix="build/fuzz/work/$name-" \
             "build/fuzz/work/$name" "tests/fuzz/corpus/${name#fuzz_}"
     done
-    [ -n "$found" ] || skip "fuzz" "no fuzz target yet"
 }
 
 run_docker() {
@@ -206,6 +207,7 @@ run_all() {
     run_docker
 }
 
+rm -rf "$logs"
 mkdir -p "$logs"
 install_log=$logs/install.log
 case $what in
