@@ -1,9 +1,22 @@
 #include "cluster/accept.h"
 
+#include "cluster/entries.h"
+#include "cluster/members.h"
+#include "cluster/ops.h"
+#include "cluster/payload.h"
 #include "cluster/placement.h"
+#include "cluster/publish.h"
+#include "cluster/send.h"
 #include "cluster/store.h"
+#include "cluster/streams.h"
+#include "cluster/takeover.h"
 
 #include <assert.h>
+
+enum { COPIES_MS = 250 };
+
+/* --- at the home ---------------------------------------------------------------------------
+ */
 
 static int fill(struct cluster *c, struct invocation *inv, const struct cluster_accept *a)
 {
@@ -28,6 +41,37 @@ static int fill(struct cluster *c, struct invocation *inv, const struct cluster_
     return 0;
 }
 
+static void accepted(struct cluster *c, struct invocation *inv)
+{
+    effects_add(&c->effects, CLUSTER_ACCEPTED)->inv = inv;
+}
+
+/* Copies go out; the answer waits for as many confirmations as are wanted and possible. */
+static int spread(struct cluster *c, struct invocation *inv)
+{
+    uint32_t others = inv->arbiter_count - 1u;
+    uint32_t needed = c->config.accept_acks < others ? c->config.accept_acks : others;
+    if (needed == 0) {
+        accepted(c, inv); /* the callback itself will be the first that they hear of it */
+        return 0;
+    }
+    struct op *op = ops_new_internal(c, CLUSTER_OP_ACCEPT);
+    if (op == NULL) {
+        return ERR_NOMEM;
+    }
+    op->guid = inv->guid;
+    op->acks_needed = (uint8_t)needed;
+    extra_at(c, inv->extra)->accept_op = pool_handle(&c->ops, op);
+    ops_set_timer(c, op, c->now_ms + COPIES_MS);
+    for (uint32_t i = 1; i < inv->arbiter_count; i++) {
+        struct member *to = members_of_node(c, inv_arbiter(inv, i));
+        if (to == NULL || !streams_send_accept(c, to, inv)) {
+            op->naks++; /* its link has just gone */
+        }
+    }
+    return 0;
+}
+
 int cluster_accept(struct cluster *c, uint64_t now_ms, const struct cluster_accept *a,
                    struct invocation **out)
 {
@@ -40,6 +84,9 @@ int cluster_accept(struct cluster *c, uint64_t now_ms, const struct cluster_acce
     if (spec.function == 0) {
         return ERR_NOMEM;
     }
+    if (c->is_draining) {
+        return ERR_FULL;
+    }
     spec.arbiter_count = (uint8_t)placement_arbiters(c, &a->guid, spec.arbiters);
     struct invocation *inv;
     int rc = store_new(c, &spec, &inv);
@@ -48,18 +95,205 @@ int cluster_accept(struct cluster *c, uint64_t now_ms, const struct cluster_acce
     }
     c->last_seq++;
     rc = fill(c, inv, a);
-    if (rc != 0) {
-        store_undo(c, inv);
-        return rc;
+    if (rc == 0) {
+        inv->is_known = 1;
+        *out = inv;
+        rc = spread(c, inv);
     }
-    inv->is_known = 1;
-    *out = inv;
-    effects_add(&c->effects, CLUSTER_ACCEPTED)->inv = inv;
-    return 0;
+    if (rc != 0) {
+        *out = NULL;
+        inv->is_known = 0;
+        store_undo(c, inv);
+    }
+    return rc;
+}
+
+/* The op is done: its entry does not know it any more. */
+static void op_done(struct cluster *c, struct op *op, struct invocation *inv)
+{
+    extra_at(c, inv->extra)->accept_op = 0;
+    ops_free(c, op);
+}
+
+void accept_forget(struct cluster *c, struct invocation *inv)
+{
+    if (inv->extra != 0 && extra_at(c, inv->extra)->accept_op != 0) {
+        op_done(c, op_at(c, extra_at(c, inv->extra)->accept_op), inv);
+    }
+}
+
+static void refuse(struct cluster *c, struct op *op, struct invocation *inv)
+{
+    op_done(c, op, inv);
+    store_refuse(c, inv);
 }
 
 void accept_timeout(struct cluster *c, struct op *op)
 {
-    (void)c;
-    (void)op;
+    struct invocation *inv = store_find(c, &op->guid);
+    assert(inv != NULL); /* accept_forget() */
+    if (op->kind == CLUSTER_OP_EXEC) {
+        takeover_timeout(c, op, inv);
+        return;
+    }
+    c->counters.accept_timeouts++;
+    refuse(c, op, inv);
+}
+
+static struct op *op_of(const struct cluster *c, const struct guid *guid,
+                        struct invocation **inv)
+{
+    *inv = store_find(c, guid);
+    if (*inv == NULL || (*inv)->extra == 0) {
+        return NULL;
+    }
+    uint32_t handle = extra_at(c, (*inv)->extra)->accept_op;
+    return handle == 0 ? NULL : op_at(c, handle);
+}
+
+void accept_on_ack(struct cluster *c, uint16_t from, const struct msg_ack *m)
+{
+    struct invocation *inv;
+    struct op *op = op_of(c, &m->guid, &inv);
+    if (op == NULL) {
+        return;
+    }
+    if (op->kind == CLUSTER_OP_EXEC) {
+        takeover_on_ack(c, op, inv, from, m->attempt);
+        return;
+    }
+    op->acks++;
+    if (m->attempt == 0 && op->acks >= op->acks_needed) {
+        op_done(c, op, inv);
+        accepted(c, inv);
+    }
+}
+
+void accept_on_nak(struct cluster *c, uint16_t from, const struct msg_ack *m)
+{
+    (void)from;
+    struct invocation *inv;
+    struct op *op = op_of(c, &m->guid, &inv);
+    c->counters.accept_naks++;
+    if (op == NULL || op->kind != CLUSTER_OP_ACCEPT) {
+        return;
+    }
+    op->naks++;
+    if (inv->arbiter_count - 1u - op->naks < op->acks_needed) {
+        refuse(c, op, inv);
+    }
+}
+
+/* --- at an arbiter -------------------------------------------------------------------------
+ */
+
+void accept_confirm(struct cluster *c, uint16_t to, const struct guid *guid, uint8_t attempt)
+{
+    struct msg m = {.kind = MSG_ACCEPT_ACK};
+    m.ack.guid = *guid;
+    m.ack.attempt = attempt;
+    send_control(c, to, &m);
+}
+
+static void decline(struct cluster *c, uint16_t to, const struct guid *guid, enum msg_nak why)
+{
+    struct msg m = {.kind = MSG_ACCEPT_NAK};
+    m.ack.guid = *guid;
+    m.ack.why = (uint8_t)why;
+    send_control(c, to, &m);
+}
+
+static int keep_copy(struct cluster *c, struct invocation *inv, const struct msg_accept *m,
+                     uint64_t aged_ms)
+{
+    struct extra *x = store_extra(c, inv);
+    if (x == NULL) {
+        return ERR_FULL;
+    }
+    int rc = x->texts != NULL ? 0 : store_set_texts(c, inv, m->client_id, m->callback_url);
+    if (rc != 0) {
+        return rc;
+    }
+    request_drop(&x->request); /* an earlier one that did not come whole */
+    x->is_partial = false;
+    x->request = request_share(m->request);
+    x->id_space = m->id_space;
+    x->max_attempts = m->max_attempts;
+    inv->attempt = m->attempt;
+    inv->on_node_loss = m->on_node_loss & 3u;
+    inv->drop_result = m->drop_result;
+    inv->ttl_or_completed = m->ttl_ms;
+    if (m->run_left_ms > 0) {
+        uint64_t left = m->run_left_ms > aged_ms ? m->run_left_ms - aged_ms : 0;
+        store_set_deadline(c, inv, c->now_ms + left);
+    }
+    return 0;
+}
+
+/* A new entry, or the one here that has no request yet. NULL: `*why` says why not. */
+static struct invocation *entry_for(struct cluster *c, const struct msg_accept *m,
+                                    uint64_t aged_ms, enum msg_nak *why)
+{
+    struct invocation *inv = store_find(c, &m->entry.guid);
+    *why = NAK_ENDED;
+    if (inv == NULL) {
+        int rc = entries_new(c, &m->entry, m->function, m->created_ago_ms + aged_ms, &inv);
+        *why = rc == ERR_INUSE ? NAK_ENDED : NAK_FULL;
+    }
+    return inv;
+}
+
+void accept_on_accept(struct cluster *c, uint16_t from, const struct msg_accept *m,
+                      uint64_t aged_ms)
+{
+    if (m->no_room || c->is_draining) {
+        decline(c, from, &m->entry.guid, m->no_room ? NAK_FULL : NAK_LEAVING);
+        return;
+    }
+    enum msg_nak why;
+    bool was_here = store_find(c, &m->entry.guid) != NULL;
+    struct invocation *inv = entry_for(c, m, aged_ms, &why);
+    if (inv == NULL) {
+        decline(c, from, &m->entry.guid, why);
+        return;
+    }
+    bool has_copy = invocation_request(inv) != NULL && !extra_at(c, inv->extra)->is_partial;
+    if (inv_is_ready(inv) || has_copy) {
+        accept_confirm(c, from, &m->entry.guid, 0);
+        return;
+    }
+    bool follows = m->body_size > MSG_CHUNK_MAX;
+    bool ok = keep_copy(c, inv, m, aged_ms) == 0;
+    if (ok && follows) {
+        struct payload_coming body = {
+            .guid = inv->guid, .of = PAYLOAD_REQUEST, .size = m->body_size};
+        ok = payload_expect(c, from, &body);
+        if (ok) {
+            /* Not a copy before it is whole: the request waits in the assembly's shadow. */
+            extra_at(c, inv->extra)->is_partial = true;
+        }
+    }
+    if (!ok) {
+        decline(c, from, &m->entry.guid, NAK_FULL);
+        if (!was_here) {
+            store_forget(c, inv);
+        }
+        return;
+    }
+    if (!follows) {
+        accept_confirm(c, from, &m->entry.guid, 0);
+    }
+}
+
+void accept_request_complete(struct cluster *c, struct invocation *inv, uint16_t from,
+                             struct buf *body)
+{
+    struct extra *x = inv == NULL || inv->extra == 0 ? NULL : extra_at(c, inv->extra);
+    if (x == NULL || x->request == NULL || !x->is_partial || inv_is_ready(inv)) {
+        buf_drop(&body);
+        return;
+    }
+    x->request->body = body;
+    x->is_partial = false;
+    accept_confirm(c, from, &inv->guid, 0);
 }

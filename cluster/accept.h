@@ -1,5 +1,6 @@
 /* Taking work in at its home: arbiters chosen and frozen, copies sent, and the 202 only when
- * enough of them are confirmed (PROTOCOL.md 6; reference 5).
+ * enough of them are confirmed (PROTOCOL.md 6; reference 5). And the other side: keeping such
+ * a copy.
  *
  *   cluster_accept -> ACCEPT to A[1], A[2] -> ACCEPT_ACK ... -> ACCEPTED
  *                                          -> 250 ms, or too many ACCEPT_NAK -> REFUSED
@@ -12,9 +13,20 @@
 /* Also for EXEC, which is confirmed in the same way. */
 void accept_timeout(struct cluster *c, struct op *op);
 
-void accept_on_accept(struct cluster *c, uint16_t from, uint64_t link,
-                      const struct msg_accept *m, uint64_t aged_ms);
+/* The entry ends: nobody waits for its copies any more. */
+void accept_forget(struct cluster *c, struct invocation *inv);
+
+/* `aged_ms`: how long the message was on its way. */
+void accept_on_accept(struct cluster *c, uint16_t from, const struct msg_accept *m,
+                      uint64_t aged_ms);
 void accept_on_ack(struct cluster *c, uint16_t from, const struct msg_ack *m);
 void accept_on_nak(struct cluster *c, uint16_t from, const struct msg_ack *m);
+
+/* The last piece of a large request has come; `body` is taken over. `inv` may be NULL. */
+void accept_request_complete(struct cluster *c, struct invocation *inv, uint16_t from,
+                             struct buf *body);
+
+/* "I have the copy", or "I know of that attempt". */
+void accept_confirm(struct cluster *c, uint16_t to, const struct guid *guid, uint8_t attempt);
 
 #endif

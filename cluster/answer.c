@@ -83,6 +83,18 @@ void answer_serve(struct cluster *c, const struct op *op, struct result *result,
     *result = (struct result){0};
 }
 
+void answer_peek(struct cluster *c, const struct op *op, const struct invocation *inv)
+{
+    struct cluster_effect *e = effects_add(&c->effects, CLUSTER_COLLECT_PEEKED);
+    e->ticket = op->ticket.value;
+    view_of_entry(&e->view, c, inv);
+    e->view.client_id = effects_keep(&c->effects, e->view.client_id);
+    e->result = (struct result){.status = inv->status,
+                                .failed = inv->state == INVOCATION_FAILED,
+                                .headers = inv->headers,
+                                .body = inv->body};
+}
+
 void answer_status(struct cluster *c, const struct op *op, const struct invocation_view *view)
 {
     if (op->asker != 0) {

@@ -21,6 +21,9 @@ void answer_claim(struct cluster *c, const struct op *op, enum answer answer,
 void answer_serve(struct cluster *c, const struct op *op, struct result *result,
                   const struct invocation_view *view);
 
+/* COLLECT_PEEKED: the references stay the entry's. */
+void answer_peek(struct cluster *c, const struct op *op, const struct invocation *inv);
+
 /* To a status question. */
 void answer_status(struct cluster *c, const struct op *op, const struct invocation_view *view);
 

@@ -148,7 +148,10 @@ enum arbiter_answer arbiter_claim(struct cluster *c, struct invocation *inv,
         return ARBITER_HELD;
     }
     enum arbiter_answer answer;
-    if (x->holders == 0 || shares_token(c, x, &claim->token)) {
+    bool shares = shares_token(c, x, &claim->token);
+    if (claim->purpose == CLAIM_FREE && !shares && !inv->is_bound) {
+        answer = ARBITER_UNBOUND;
+    } else if (x->holders == 0 || shares) {
         answer = hold(c, x, claim) ? ARBITER_GRANTED : ARBITER_FULL;
     } else if (inv->is_bound) {
         answer = ARBITER_COLLECTED;
@@ -365,6 +368,9 @@ void arbiter_on_claim(struct cluster *c, uint16_t from, const struct msg_claim *
         break;
     case ARBITER_COLLECTED:
         tell_denied(c, &m->guid, from, m->no.counter, DENY_COLLECTED);
+        break;
+    case ARBITER_UNBOUND:
+        tell_denied(c, &m->guid, from, m->no.counter, DENY_UNBOUND);
         break;
     }
 }

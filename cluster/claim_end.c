@@ -127,7 +127,8 @@ static bool may_begin(const struct cluster *c, const struct op *op)
     const struct watch *w = watch_of(c, op);
     for (uint32_t handle = w->first; handle != 0; handle = op_at(c, handle)->watch_next) {
         const struct op *other = op_at(c, handle);
-        if (other != op && other->phase != OP_WAITING && !same_token(op, other)) {
+        bool bars = other->phase != OP_WAITING && !other->is_peek && !same_token(op, other);
+        if (other != op && !op->is_peek && bars) {
             return false;
         }
     }
@@ -139,10 +140,13 @@ static struct op *next_in_line(const struct cluster *c, const struct guid *guid)
 {
     const struct watch *w = watch_find(c, guid);
     uint32_t handle = w == NULL ? 0 : w->first;
-    while (handle != 0 && op_at(c, handle)->phase != OP_WAITING) {
-        handle = op_at(c, handle)->watch_next;
+    for (; handle != 0; handle = op_at(c, handle)->watch_next) {
+        struct op *op = op_at(c, handle);
+        if (op->phase == OP_WAITING && may_begin(c, op)) {
+            return op;
+        }
     }
-    return handle != 0 && may_begin(c, op_at(c, handle)) ? op_at(c, handle) : NULL;
+    return NULL;
 }
 
 /* A loop, not a recursion, however many of them end at once. */

@@ -14,6 +14,20 @@ static const struct guid no_token;
 
 /* --- the line of this node ---------------------------------------------------------------- */
 
+/* HEAD: waits as a collector does, and is shown instead of served. */
+static void peek(struct cluster *c, struct op *op, const struct invocation *inv)
+{
+    if (inv->is_bound) {
+        claim_finish(c, op, ANSWER_ENDED, INVOCATION_COLLECTED);
+    } else if (inv_is_ready(inv)) {
+        answer_peek(c, op, inv);
+        claim_give_up(c, op);
+    } else {
+        op->phase = OP_LOOKING;
+        votes_arm(c, op);
+    }
+}
+
 void claims_begin(struct cluster *c, struct op *op)
 {
     struct watch *w = watch_of(c, op);
@@ -30,6 +44,10 @@ void claims_begin(struct cluster *c, struct op *op)
     if (inv != NULL) {
         watch_set_arbiters(c, w, inv);
         w->is_ready = w->is_ready || inv_is_ready(inv);
+    }
+    if (op->is_peek && inv != NULL) {
+        peek(c, op, inv);
+        return;
     }
     if (w->arbiter_count == 0) {
         op->phase = OP_LOCATING;
@@ -188,6 +206,9 @@ void claims_on_deny(struct cluster *c, uint16_t node, const struct msg_deny *m)
     case DENY_CANCELED:
         all_over(c, op, end_of(m->why));
         break;
+    case DENY_UNBOUND:
+        claim_finish(c, op, ANSWER_WAIT_OVER, INVOCATION_QUEUED);
+        break;
     case DENY_UNKNOWN:
         op->votes[i].state = VOTE_REFUSED;
         if (i == 0 && store_find(c, &m->guid) == NULL) {
@@ -225,7 +246,7 @@ static void act_ready(struct cluster *c, struct op *op)
 {
     if (op->phase == OP_ASKING) {
         votes_ask(c, op, false);
-    } else if (op->phase == OP_LOCATING) {
+    } else if (op->phase == OP_LOCATING || op->phase == OP_LOOKING) {
         claims_begin(c, op);
     }
 }
@@ -377,6 +398,11 @@ void claims_on_located(struct cluster *c, struct op *op, const struct msg_status
         return;
     }
     w->is_ready = invocation_state_is_ready((enum invocation_state)m->state);
+    if (op->is_peek) {
+        op->phase = OP_LOOKING; /* its header comes here as soon as it is ready */
+        votes_arm(c, op);
+        return;
+    }
     claims_begin(c, op);
 }
 

@@ -120,6 +120,7 @@ struct cluster *cluster_new(const struct cluster_config *config, uint64_t now_ms
     c->epoch_ms = now_ms - EPOCH_BACK_MS;
     c->rng.state = config->seed;
     list_init(&c->claims);
+    list_init(&c->assemblies);
     if (copy_texts(c, config) != 0 || init_tables(c) != 0 || init_self(c) != 0) {
         cluster_free(&c);
     }
@@ -151,11 +152,11 @@ void cluster_free(struct cluster **c)
         mine->effects.ended = 0;
         effects_fini(&mine->effects);
     }
+    store_free_all(mine);
     ops_fini(mine);
     if (mine->members != NULL) {
         members_fini(mine);
     }
-    store_free_all(mine);
     registry_fini(&mine->registry);
     tombs_fini(&mine->tombs);
     nodes_fini(&mine->nodes);
@@ -322,16 +323,8 @@ static bool answer_from_here(struct cluster *c, const struct cluster_collect *in
         answer_now(c, in->ticket, CLUSTER_COLLECT_UNKNOWN, &view);
     } else if (inv == NULL || (inv->is_bound && in->token.size == 0)) {
         answer_now(c, in->ticket, CLUSTER_COLLECT_GONE, &view);
-    } else if (!inv_is_ready(inv) && (in->peek || in->wait_ms == 0)) {
+    } else if (!inv_is_ready(inv) && in->wait_ms == 0) {
         answer_now(c, in->ticket, CLUSTER_COLLECT_PENDING, &view);
-    } else if (in->peek && inv_is_ready(inv)) {
-        answer_now(c, in->ticket, CLUSTER_COLLECT_PEEKED, &view);
-        struct cluster_effect *e =
-            &c->effects.ring[(c->effects.first + c->effects.count - 1) & (c->effects.room - 1)];
-        e->result = (struct result){.status = inv->status,
-                                    .failed = inv->state == INVOCATION_FAILED,
-                                    .headers = inv->headers,
-                                    .body = inv->body};
     } else {
         return false;
     }
@@ -450,6 +443,6 @@ struct cluster_sizes cluster_sizes(const struct cluster *c)
 void cluster_watermarks(const struct cluster *c, uint64_t *low, uint64_t *high)
 {
     const struct seqmap *seqs = &nodes_at(&c->nodes, SELF)->seqs;
-    *low = seqs->low;
     *high = c->last_seq + 1;
+    *low = c->members != NULL ? seqs->low : c->by_guid.count == 0 ? *high : 1;
 }

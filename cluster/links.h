@@ -79,6 +79,7 @@ struct link_effect {
     struct guid node;            /* MEMBER, and CLOSE where it is known */
     struct bytes name;           /* MEMBER */
     enum msg_member_state state; /* MEMBER: what it has become */
+    bool final; /* MEMBER, dead: proven, it never comes back. Else it was only silent */
 };
 
 /* --- the members, for GET /v1/cluster and the metrics ---------------------------------------

@@ -1,45 +1,388 @@
 #include "cluster/members.h"
 
+#include "cluster/claims.h"
+#include "cluster/detector.h"
+#include "cluster/digest.h"
+#include "cluster/links_inner.h"
+#include "cluster/send.h"
+#include "cluster/store.h"
+#include "cluster/streams.h"
+#include "cluster/takeover.h"
+
+#include "base/hash.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+enum {
+    GRAVE_MS = 3600 * 1000,
+    SHOWN_DEAD_MS = 60 * 1000, /* a buried member stays in the list for people */
+    LOST_MS = 600 * 1000,      /* a silent one is dialled for so long */
+    JOIN_MS = 10 * 1000,       /* ready at the latest so long after the start */
+    ALONE_MS = 2000,           /* without seeds that answer */
+};
+
+static void *link_at(const void *owner, uint32_t handle)
+{
+    return pool_at(&((const struct members *)owner)->link_pool, handle);
+}
+
+static uint64_t hash_alive(const struct cluster *c)
+{
+    uint64_t sum = hash_16(c->config.node_id.at, 0x51ed270b7a1f9f35u);
+    const struct members *ms = c->members;
+    for (const struct list *l = ms->all.next; l != &ms->all; l = l->next) {
+        const struct member *m = list_item(l, struct member, link);
+        if (m->state != MEMBER_DEAD) {
+            sum += hash_16(nodes_at(&c->nodes, m->node)->id.at, 0x51ed270b7a1f9f35u);
+        }
+    }
+    return sum;
+}
+
 int members_init(struct cluster *c)
 {
-    (void)c;
-    return 0;
+    struct members *ms = calloc(1, sizeof *ms);
+    if (ms == NULL) {
+        return ERR_NOMEM;
+    }
+    list_init(&ms->all);
+    list_init(&ms->links);
+    list_init(&ms->seeds);
+    pool_init(&ms->link_pool, sizeof(struct link), c);
+    ms->started_at_ms = ms->ticked_at_ms = c->now_ms;
+    ms->tick_at_ms = c->now_ms;
+    c->members = ms;
+    struct table_config config = {.at = link_at,
+                                  .owner = ms,
+                                  .next_offset = offsetof(struct link, hash_next),
+                                  .key = rng_next(&c->rng)};
+    ms->graves = calloc(GRAVES_MAX, sizeof *ms->graves);
+    if (ms->graves == NULL || table_init(&ms->link_table, &config) != 0) {
+        return ERR_NOMEM;
+    }
+    ms->hash = hash_alive(c);
+    return streams_init(c);
+}
+
+static void member_free(struct member *m)
+{
+    free((void *)(uintptr_t)m->address.at);
+    free((void *)(uintptr_t)m->zone.at);
+    free(m->wanted);
+    free(m->holes);
+    outbox_fini(&m->outbox);
+    free(m);
 }
 
 void members_fini(struct cluster *c)
 {
-    (void)c;
+    struct members *ms = c->members;
+    struct list *l;
+    while ((l = list_pop_front(&ms->all)) != NULL) {
+        struct member *m = list_item(l, struct member, link);
+        nodes_at(&c->nodes, m->node)->member = NULL;
+        member_free(m);
+    }
+    while ((l = list_pop_front(&ms->seeds)) != NULL) {
+        struct seed *s = list_item(l, struct seed, link);
+        free((void *)(uintptr_t)s->address.at);
+        free(s);
+    }
+    table_fini(&ms->link_table);
+    pool_fini(&ms->link_pool);
+    streams_fini(c);
+    free(ms->graves);
+    free(ms);
+    c->members = NULL;
+}
+
+/* --- one member --------------------------------------------------------------------------- */
+
+struct member *members_of_node(const struct cluster *c, uint16_t node)
+{
+    return node == SELF || node == 0 || c->members == NULL ? NULL
+                                                           : nodes_at(&c->nodes, node)->member;
+}
+
+bool members_is_alive(const struct member *m)
+{
+    return m != NULL && m->links[LANE_CONTROL] != NULL &&
+           (m->state == MEMBER_ALIVE || m->state == MEMBER_LEAVING);
+}
+
+static struct bytes text_copy(struct bytes text)
+{
+    void *copy = malloc(text.size + 1);
+    if (copy == NULL) {
+        return bytes_of(NULL, 0);
+    }
+    memcpy(copy, text.size == 0 ? (const uint8_t *)"" : text.at, text.size);
+    return bytes_of(copy, text.size);
+}
+
+struct member *members_add(struct cluster *c, const struct msg_hello *hello)
+{
+    struct members *ms = c->members;
+    struct member *m = ms->count < MEMBERS_MAX ? calloc(1, sizeof *m) : NULL;
+    if (m == NULL) {
+        return NULL;
+    }
+    m->address = text_copy(hello->address);
+    m->zone = text_copy(hello->zone);
+    m->node = nodes_take(&c->nodes, &hello->node_id);
+    bool named = m->node != 0 && nodes_set_name(nodes_at(&c->nodes, m->node), hello->node_name);
+    if (m->address.at == NULL || m->zone.at == NULL || !named) {
+        nodes_drop(&c->nodes, m->node);
+        member_free(m);
+        return NULL;
+    }
+    nodes_at(&c->nodes, m->node)->member = m;
+    m->state = MEMBER_SUSPECT; /* until its control link is up */
+    m->heard_at_ms = m->state_since_ms = c->now_ms;
+    m->dial_wait_ms = 100;
+    list_push_back(&ms->all, &m->link);
+    ms->count++;
+    streams_join(c, m);
+    return m;
+}
+
+void members_remove(struct cluster *c, struct member *m)
+{
+    for (int lane = 0; lane < LANE_COUNT; lane++) {
+        assert(m->links[lane] == NULL && m->dials[lane] == NULL);
+    }
+    list_remove(&m->link);
+    c->members->count--;
+    nodes_at(&c->nodes, m->node)->member = NULL;
+    nodes_drop(&c->nodes, m->node);
+    member_free(m);
+}
+
+void members_set_state(struct cluster *c, struct member *m, enum msg_member_state state)
+{
+    if (state == MEMBER_ALIVE && m->is_leaving) {
+        state = MEMBER_LEAVING;
+    }
+    if (m->state == state) {
+        return;
+    }
+    assert(!m->is_buried || state == MEMBER_DEAD); /* V1 */
+    m->state = state;
+    m->state_since_ms = c->now_ms;
+    c->members->hash = hash_alive(c);
+    c->counters.deaths += state == MEMBER_DEAD;
+    c->counters.suspicions += state == MEMBER_SUSPECT;
+    struct link_effect *e = effects_add_link(&c->effects, CLUSTER_MEMBER);
+    if (e != NULL) {
+        const struct node *n = nodes_at(&c->nodes, m->node);
+        e->node = n->id;
+        e->name = effects_keep(&c->effects, n->name);
+        e->state = state;
+        e->final = m->is_buried;
+    }
+    takeover_wake(c);
+    claims_on_members(c);
+    members_wake(c, c->now_ms);
+}
+
+/* --- the graveyard ------------------------------------------------------------------------ */
+
+bool members_is_buried(const struct cluster *c, const struct guid *id)
+{
+    const struct members *ms = c->members;
+    for (uint32_t i = 0; i < ms->grave_count; i++) {
+        const struct grave *g = &ms->graves[(ms->grave_first + i) % GRAVES_MAX];
+        if (guid_equal(&g->id, id)) {
+            return g->until_ms > c->now_ms;
+        }
+    }
+    return false;
+}
+
+static void dig(struct cluster *c, const struct guid *id)
+{
+    struct members *ms = c->members;
+    if (ms->grave_count == GRAVES_MAX) {
+        ms->grave_first = (ms->grave_first + 1) % GRAVES_MAX;
+        ms->grave_count--;
+    }
+    ms->graves[(ms->grave_first + ms->grave_count) % GRAVES_MAX] =
+        (struct grave){*id, c->now_ms + GRAVE_MS};
+    ms->grave_count++;
+}
+
+void members_bury(struct cluster *c, struct member *m)
+{
+    if (m->is_buried) {
+        return;
+    }
+    dig(c, &nodes_at(&c->nodes, m->node)->id);
+    bool was_dead = m->state == MEMBER_DEAD;
+    m->is_buried = true;
+    if (was_dead) {
+        m->state = MEMBER_SUSPECT; /* so that the proof is told as well */
+    }
+    members_set_state(c, m, MEMBER_DEAD);
+    for (int lane = 0; lane < LANE_COUNT; lane++) {
+        if (m->links[lane] != NULL) {
+            links_give_up(c, m->links[lane], "that node is dead");
+        }
+        if (m->dials[lane] != NULL) {
+            links_give_up(c, m->dials[lane], "that node is dead");
+        }
+    }
+    outbox_fini(&m->outbox);
+}
+
+/* --- time ------------------------------------------------------------------------------------
+ */
+
+void members_wake(struct cluster *c, uint64_t at_ms)
+{
+    struct members *ms = c->members;
+    ms->tick_at_ms = at_ms < ms->tick_at_ms ? at_ms : ms->tick_at_ms;
 }
 
 uint64_t members_deadline_ms(const struct cluster *c)
 {
-    (void)c;
-    return UINT64_MAX;
+    return c->members->tick_at_ms;
 }
 
+static void forget_the_dead(struct cluster *c)
+{
+    struct members *ms = c->members;
+    for (struct list *l = ms->all.next, *next; l != &ms->all; l = next) {
+        struct member *m = list_item(l, struct member, link);
+        next = l->next;
+        bool is_linked = false;
+        for (int lane = 0; lane < LANE_COUNT; lane++) {
+            is_linked = is_linked || m->links[lane] != NULL || m->dials[lane] != NULL;
+        }
+        uint64_t stays = m->is_buried ? SHOWN_DEAD_MS : LOST_MS;
+        if (m->state == MEMBER_DEAD && !is_linked && c->now_ms >= m->state_since_ms + stays) {
+            members_remove(c, m);
+        }
+    }
+}
+
+static bool all_synced(const struct cluster *c)
+{
+    const struct members *ms = c->members;
+    for (const struct list *l = ms->all.next; l != &ms->all; l = l->next) {
+        const struct member *m = list_item(l, struct member, link);
+        if (members_is_alive(m) && !m->is_synced) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static void look_whether_joined(struct cluster *c)
+{
+    struct members *ms = c->members;
+    uint64_t age = c->now_ms - ms->started_at_ms;
+    uint32_t alive = 1;
+    for (const struct list *l = ms->all.next; l != &ms->all; l = l->next) {
+        alive += members_is_alive(list_item(l, struct member, link));
+    }
+    bool expected = c->config.expect > 0 ? alive >= c->config.expect
+                                         : alive > 1 || ms->seed_count == 0 || age >= ALONE_MS;
+    if ((expected && all_synced(c)) || age >= JOIN_MS) {
+        ms->joined_at_ms = c->now_ms == 0 ? 1 : c->now_ms;
+    }
+}
+
+/* A small number of things to look at, each of which says when it wants to be looked at
+ * again. */
 void members_tick(struct cluster *c)
 {
-    (void)c;
-}
-
-void members_drain(struct cluster *c)
-{
-    (void)c;
+    struct members *ms = c->members;
+    if (c->now_ms < ms->tick_at_ms) {
+        return;
+    }
+    ms->tick_at_ms = UINT64_MAX;
+    members_wake(c, detector_tick(c));
+    members_wake(c, links_dial(c));
+    members_wake(c, streams_tick(c));
+    members_wake(c, digest_tick(c));
+    members_wake(c, takeover_tick(c));
+    members_wake(c, members_drain_tick(c));
+    if (ms->joined_at_ms == 0) {
+        look_whether_joined(c);
+        members_wake(c, c->now_ms + 50);
+    }
+    forget_the_dead(c);
+    ms->ticked_at_ms = c->now_ms;
 }
 
 bool members_are_joined(const struct cluster *c)
 {
-    return c->members == NULL;
+    return c->members->joined_at_ms != 0;
 }
+
+/* --- listing
+ * ------------------------------------------------------------------------------------ */
 
 size_t members_count(const struct cluster *c)
 {
-    (void)c;
-    return 1;
+    return c->members->count + 1;
 }
 
 size_t members_link_count(const struct cluster *c)
 {
-    (void)c;
-    return 0;
+    return c->members->link_table.count;
+}
+
+static void describe(const struct cluster *c, const struct member *m, uint64_t now_ms,
+                     struct cluster_member *out)
+{
+    const struct node *n = nodes_at(&c->nodes, m->node);
+    *out = (struct cluster_member){.name = n->name,
+                                   .address = m->address,
+                                   .zone = m->zone,
+                                   .node_id = n->id,
+                                   .state = m->state,
+                                   .rtt_ms = m->rtt_ms};
+    for (int lane = 0; lane < LANE_COUNT; lane++) {
+        uint64_t since = m->flows[lane].behind_since_ms;
+        uint64_t lag = since == 0 || now_ms < since ? 0 : now_ms - since;
+        out->lag_ms = lag > out->lag_ms ? (uint32_t)lag : out->lag_ms;
+    }
+}
+
+bool cluster_member_at(const struct cluster *c, uint64_t now_ms, uint32_t n,
+                       struct cluster_member *out)
+{
+    if (n == 0) {
+        *out = (struct cluster_member){.name = c->config.node_name,
+                                       .address = c->config.advertise,
+                                       .zone = c->config.zone,
+                                       .node_id = c->config.node_id,
+                                       .state = c->is_draining ? MEMBER_LEAVING : MEMBER_ALIVE,
+                                       .self = true};
+        return true;
+    }
+    if (c->members == NULL) {
+        return false;
+    }
+    for (const struct list *l = c->members->all.next; l != &c->members->all; l = l->next) {
+        if (--n == 0) {
+            describe(c, list_item(l, struct member, link), now_ms, out);
+            return true;
+        }
+    }
+    return false;
+}
+
+bool cluster_link_member(const struct cluster *c, uint64_t id, struct cluster_member *out,
+                         enum msg_lane *lane)
+{
+    const struct link *link = c->members == NULL ? NULL : links_find(c, id);
+    if (link == NULL || link->member == NULL) {
+        return false;
+    }
+    describe(c, link->member, c->now_ms, out);
+    *lane = link->lane;
+    return true;
 }

@@ -14,7 +14,7 @@ void publish_created(struct cluster *c, struct invocation *inv);
 /* It ends; said by the owner only. */
 void publish_ended(struct cluster *c, struct invocation *inv, enum invocation_state end);
 
-/* This node itself ends: what is on its way for the entry is dropped. */
+/* What is on its way for the entry is dropped. */
 void publish_forget(struct cluster *c, struct invocation *inv);
 
 #endif

@@ -15,4 +15,15 @@ bool send_bulk(struct cluster *c, uint16_t node, const struct msg *m);
 void send_release(struct cluster *c, uint16_t node, const struct guid *guid, uint64_t counter);
 void send_taken(struct cluster *c, uint16_t node, const struct msg_taken_item *item);
 
+/* Says what was not said yet on this link. */
+struct member;
+void send_outbox(struct cluster *c, struct member *to);
+
+/* One without references, to every member that has a control link. */
+void send_to_all(struct cluster *c, const struct msg *m);
+
+/* Before it is known who is at the other end. False: no memory. */
+struct link;
+bool send_on_link(struct cluster *c, const struct link *link, const struct msg *m);
+
 #endif

@@ -190,6 +190,16 @@ int seqmap_end(struct seqmap *m, uint64_t seq)
     return 0;
 }
 
+void seqmap_forget(struct seqmap *m, uint64_t seq)
+{
+    assert(seqmap_get(m, seq) != 0);
+    struct seqpage *page = page_at(m, seq >> PAGE_BITS);
+    page->handles[seq % PAGE_SIZE] = 0;
+    page->ready &= ~((uint64_t)1 << (seq % PAGE_SIZE));
+    page->live--;
+    m->live--;
+}
+
 void seqmap_set_ready(struct seqmap *m, uint64_t seq)
 {
     assert(seqmap_get(m, seq) != 0);

@@ -39,6 +39,9 @@ bool seqmap_has_ended(const struct seqmap *m, uint64_t seq);
  * (never when it was live). */
 int seqmap_end(struct seqmap *m, uint64_t seq);
 
+/* A live one becomes unknown again: it was never really kept. */
+void seqmap_forget(struct seqmap *m, uint64_t seq);
+
 /* Digests tell which are ready; of a live one only. */
 void seqmap_set_ready(struct seqmap *m, uint64_t seq);
 

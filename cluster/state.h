@@ -63,10 +63,7 @@ struct extra {
     uint32_t holders, line, line_last; /* c->places */
     /* Copies before the 202 (accept.c); a body on its way (payload.c). */
     uint32_t accept_op; /* c->ops: waiting for ACCEPT_ACK, or for the ack of EXEC */
-    uint32_t assembly;  /* c->assemblies */
-    uint16_t executor;  /* who was heard to run it; a node index */
-    uint8_t acked_by;   /* bit n: arbiter n has confirmed that it has a copy */
-    bool is_confirmed;  /* it may be answered for: enough copies */
+    bool is_partial;    /* the request's body has not come whole yet */
 };
 
 /* One claim at an arbiter: it has the vote, or stands in line. */
@@ -87,6 +84,7 @@ enum op_phase {
     OP_ASKING,   /* a claim: votes are asked for */
     OP_FETCHING, /* a claim: enough votes, the callback is on its way */
     OP_SERVING,  /* a claim: a client is being written to */
+    OP_LOOKING,  /* HEAD: waits for the callback, without a vote */
     OP_BOUND,    /* a claim by token that broke: the votes are kept for the token */
 };
 
@@ -153,6 +151,7 @@ struct op {
     uint32_t keep_ms;
     uint16_t target; /* node that was asked */
     uint8_t tries;
+    uint8_t acks_needed, acks, naks; /* ACCEPT, EXEC */
     bool is_peek;
 };
 
@@ -202,8 +201,9 @@ struct cluster {
     struct members *members; /* NULL: a single node for good */
     struct streams *streams; /* likewise */
 
-    struct list claims; /* every struct op that is a claim */
-    uint64_t last_seq;  /* given out to an own invocation */
+    struct list claims;     /* every struct op that is a claim */
+    struct list assemblies; /* payload.c: bodies on their way here */
+    uint64_t last_seq;      /* given out to an own invocation */
     uint64_t claim_counter;
     uint64_t op_serial;
     size_t payloads;

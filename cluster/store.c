@@ -1,5 +1,6 @@
 #include "cluster/store.h"
 
+#include "cluster/accept.h"
 #include "cluster/arbiter.h"
 #include "cluster/claims.h"
 #include "cluster/publish.h"
@@ -133,7 +134,7 @@ static size_t texts_size(const struct extra *x)
 static void extra_free(struct cluster *c, struct invocation *inv)
 {
     struct extra *x = extra_at(c, inv->extra);
-    assert(x->holders == 0 && x->line == 0 && x->assembly == 0 && x->accept_op == 0);
+    assert(x->holders == 0 && x->line == 0 && x->accept_op == 0);
     if (x->texts != NULL) {
         budget_return(c->budget, texts_size(x));
         free(x->texts);
@@ -151,7 +152,7 @@ void store_trim(struct cluster *c, struct invocation *inv)
     }
     const struct extra *x = extra_at(c, inv->extra);
     if (x->work == NULL && x->texts == NULL && x->holders == 0 && x->line == 0 &&
-        x->accept_op == 0 && x->assembly == 0) {
+        x->accept_op == 0) {
         extra_free(c, inv);
     }
 }
@@ -243,6 +244,13 @@ static void take_payload(struct cluster *c, struct invocation *inv, const struct
     c->payloads++;
 }
 
+void store_tell_ready(struct cluster *c, struct invocation *inv)
+{
+    struct cluster_effect *e = effects_add(&c->effects, CLUSTER_READY);
+    e->inv = inv;
+    view_of_entry(&e->view, c, inv);
+}
+
 void store_ready(struct cluster *c, struct invocation *inv, const struct store_result *r)
 {
     assert(!inv_is_ready(inv) && !invocation_state_is_final((enum invocation_state)inv->state));
@@ -265,9 +273,7 @@ void store_ready(struct cluster *c, struct invocation *inv, const struct store_r
         request_drop(&extra_at(c, inv->extra)->request);
     }
     if (inv->is_known) {
-        struct cluster_effect *e = effects_add(&c->effects, CLUSTER_READY);
-        e->inv = inv;
-        view_of_entry(&e->view, c, inv);
+        store_tell_ready(c, inv);
     }
     store_trim(c, inv);
 }
@@ -303,8 +309,11 @@ static void leave_tables(struct cluster *c, struct invocation *inv, uint32_t han
 {
     table_remove(&c->by_guid, handle);
     wheel_remove(&c->deadlines, handle);
-    if (has_numbers(c)) {
-        int rc = seqmap_end(&nodes_at(&c->nodes, inv->origin)->seqs, inv->seq);
+    publish_forget(c, inv);
+    accept_forget(c, inv);
+    struct seqmap *seqs = &nodes_at(&c->nodes, inv->origin)->seqs;
+    if (has_numbers(c) && seqmap_get(seqs, inv->seq) == handle) {
+        int rc = seqmap_end(seqs, inv->seq);
         assert(rc == 0); /* it was live */
     }
     nodes_drop(&c->nodes, inv->arbiter1);
@@ -339,7 +348,8 @@ static void tell_core(struct cluster *c, struct invocation *inv, enum cluster_ef
     e->view.ended_at_ms = c->now_ms;
 }
 
-void store_end(struct cluster *c, struct invocation *inv, enum invocation_state end)
+static void end_entry(struct cluster *c, struct invocation *inv, enum invocation_state end,
+                      bool elsewhere)
 {
     assert(invocation_state_is_final(end));
     assert(!invocation_state_is_final((enum invocation_state)inv->state)); /* S3 */
@@ -347,11 +357,13 @@ void store_end(struct cluster *c, struct invocation *inv, enum invocation_state 
     bool is_known = inv->is_known;
     struct guid guid = inv->guid;
     if (is_known) {
-        bool counts = publish_is_owner(c, inv);
+        bool counts = !elsewhere && publish_is_owner(c, inv);
         tell_core(c, inv, counts ? effect_of(end) : CLUSTER_DROPPED, end);
     }
     bury(c, inv, end);
-    publish_ended(c, inv, end);
+    if (!elsewhere) {
+        publish_ended(c, inv, end);
+    }
     arbiter_end(c, inv, end);
     leave_tables(c, inv, handle);
     inv->state = end & 7u;
@@ -360,6 +372,16 @@ void store_end(struct cluster *c, struct invocation *inv, enum invocation_state 
         store_free(c, handle);
     }
     claims_on_end(c, &guid, end);
+}
+
+void store_end(struct cluster *c, struct invocation *inv, enum invocation_state how)
+{
+    end_entry(c, inv, how, false);
+}
+
+void store_end_elsewhere(struct cluster *c, struct invocation *inv, enum invocation_state how)
+{
+    end_entry(c, inv, how, true);
 }
 
 void store_refuse(struct cluster *c, struct invocation *inv)
@@ -377,6 +399,15 @@ void store_refuse(struct cluster *c, struct invocation *inv)
 void store_undo(struct cluster *c, struct invocation *inv)
 {
     uint32_t handle = pool_handle(&c->invocations, inv);
+    leave_tables(c, inv, handle);
+    inv->state = INVOCATION_CANCELED;
+    store_free(c, handle);
+}
+
+void store_forget(struct cluster *c, struct invocation *inv)
+{
+    uint32_t handle = pool_handle(&c->invocations, inv);
+    seqmap_forget(&nodes_at(&c->nodes, inv->origin)->seqs, inv->seq);
     leave_tables(c, inv, handle);
     inv->state = INVOCATION_CANCELED;
     store_free(c, handle);
@@ -415,7 +446,6 @@ void store_free_all(struct cluster *c)
     while ((handle = table_any(&c->by_guid)) != 0) {
         struct invocation *inv = inv_at(c, handle);
         arbiter_forget(c, inv);
-        publish_forget(c, inv);
         leave_tables(c, inv, handle);
         inv->state = INVOCATION_CANCELED;
         drop_payload(c, inv);

@@ -51,12 +51,21 @@ struct store_result {
 /* The callback exists. The request is dropped, waiting clients are told. Only once. */
 void store_ready(struct cluster *c, struct invocation *inv, const struct store_result *r);
 
+/* The core is told of one that was ready before it knew it. */
+void store_tell_ready(struct cluster *c, struct invocation *inv);
+
 /* The payload arrives after the header; references are taken over. */
 void store_set_payload(struct cluster *c, struct invocation *inv, struct result *result);
 
 /* Gone for good, with all that it held: COLLECTED, EXPIRED or CANCELED. `inv` is invalid
  * afterwards, except for a core that knows it, until that has taken the effect. */
 void store_end(struct cluster *c, struct invocation *inv, enum invocation_state end);
+
+/* As store_end(), told by another who counts it. */
+void store_end_elsewhere(struct cluster *c, struct invocation *inv, enum invocation_state end);
+
+/* A copy that could not be kept: neither ended nor here. */
+void store_forget(struct cluster *c, struct invocation *inv);
 
 /* It was never accepted: no tombstone, no count; the effect is REFUSED. */
 void store_refuse(struct cluster *c, struct invocation *inv);

@@ -1,32 +1,73 @@
 #include "cluster/trust.h"
 
+#include "cluster/members.h"
+#include "cluster/send.h"
+
 bool trust_is_reachable(const struct cluster *c, uint16_t node)
 {
-    (void)c;
-    return node == SELF;
+    if (node == SELF) {
+        return true;
+    }
+    const struct member *m = members_of_node(c, node);
+    return m != NULL && m->links[LANE_CONTROL] != NULL && m->state != MEMBER_DEAD;
 }
 
 bool trust_is_alive(const struct cluster *c, uint16_t node)
 {
-    return trust_is_reachable(c, node);
+    return node == SELF || members_is_alive(members_of_node(c, node));
 }
 
 bool trust_is_dead(const struct cluster *c, uint16_t node)
 {
-    return !trust_is_reachable(c, node);
+    const struct member *m = members_of_node(c, node);
+    return node != SELF && (m == NULL || m->state == MEMBER_DEAD);
+}
+
+/* Index of this node among the arbiters. */
+static uint32_t own_index(const struct invocation *inv)
+{
+    uint32_t i = 0;
+    while (i < inv->arbiter_count && inv_arbiter(inv, i) != SELF) {
+        i++;
+    }
+    return i;
 }
 
 bool trust_may_vote(struct cluster *c, struct invocation *inv, uint16_t from,
                     const struct msg_claim *m)
 {
-    (void)c;
-    (void)inv;
-    (void)from;
-    (void)m;
+    if (!c->config.available) {
+        return true;
+    }
+    for (uint32_t i = 0; i < own_index(inv); i++) {
+        if (!trust_is_dead(c, inv_arbiter(inv, i))) {
+            struct msg deny = {.kind = MSG_DENY};
+            deny.deny.guid = m->guid;
+            deny.deny.no = m->no;
+            deny.deny.why = DENY_DEFER;
+            if (from != SELF) {
+                send_control(c, from, &deny);
+            }
+            return false;
+        }
+    }
     return true;
 }
 
 uint16_t trust_home_of(const struct cluster *c, const struct guid *guid)
 {
-    return guid_home_tag(guid) == guid_home_tag(&c->config.node_id) ? SELF : 0;
+    uint32_t tag = guid_home_tag(guid);
+    if (tag == guid_home_tag(&c->config.node_id)) {
+        return SELF;
+    }
+    if (c->members == NULL) {
+        return 0;
+    }
+    for (const struct list *l = c->members->all.next; l != &c->members->all; l = l->next) {
+        const struct member *m = list_item(l, struct member, link);
+        if (guid_home_tag(&nodes_at(&c->nodes, m->node)->id) == tag) {
+            return m->node;
+        }
+    }
+    return 0;
 }

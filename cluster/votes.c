@@ -34,8 +34,9 @@ static void ask_remote(struct cluster *c, struct op *op, uint16_t node, struct v
     v->state = send_control(c, node, &m) ? VOTE_ASKED : VOTE_NONE;
 }
 
-/* Asks one arbiter, under a fresh number. False: it says that all is over. */
-static bool ask(struct cluster *c, struct op *op, uint32_t i)
+/* Asks one arbiter, under a fresh number. False: it says that all is over, as *answer tells.
+ */
+static bool ask(struct cluster *c, struct op *op, uint32_t i, enum answer *answer)
 {
     uint16_t node = watch_of(c, op)->arbiters[i];
     struct vote *v = &op->votes[i];
@@ -72,6 +73,9 @@ static bool ask(struct cluster *c, struct op *op, uint32_t i)
     case ARBITER_FULL:
         v->state = VOTE_REFUSED;
         return true;
+    case ARBITER_UNBOUND:
+        *answer = ANSWER_WAIT_OVER;
+        break;
     case ARBITER_COLLECTED:
         break;
     }
@@ -201,14 +205,15 @@ void votes_judge(struct cluster *c, struct op *op)
 /* Asks every arbiter that has not got this claim, and (R3) those that got their vote back. */
 void votes_ask(struct cluster *c, struct op *op, bool also_yielded)
 {
+    enum answer answer = ANSWER_ENDED;
     for (uint32_t i = 0; i < watch_of(c, op)->arbiter_count; i++) {
         uint8_t state = op->votes[i].state;
         bool again = state == VOTE_YIELDED && also_yielded;
         if (state != VOTE_NONE && state != VOTE_REFUSED && !again) {
             continue;
         }
-        if (!ask(c, op, i)) {
-            claim_finish(c, op, ANSWER_ENDED, INVOCATION_COLLECTED);
+        if (!ask(c, op, i, &answer)) {
+            claim_finish(c, op, answer, INVOCATION_COLLECTED);
             return;
         }
     }

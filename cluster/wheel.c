@@ -118,15 +118,38 @@ static uint32_t busy_from(const struct wheel *w, uint32_t level, uint32_t from)
     return WHEEL_SLOTS;
 }
 
-/* Moves to the next tick that has something to do, but not past `now_ms`. */
+uint64_t wheel_deadline_ms(const struct wheel *w)
+{
+    if (w->count == 0) {
+        return UINT64_MAX;
+    }
+    uint64_t best = UINT64_MAX;
+    for (uint32_t level = 0; level < WHEEL_LEVELS; level++) {
+        uint32_t shift = 8 * level;
+        uint64_t tick = w->now_ms >> shift;
+        uint32_t at = (uint32_t)tick & 255;
+        /* The own slot of level 0 is due now; of a higher level it is a whole turn away. */
+        uint32_t from = level == 0 ? at : at + 1;
+        uint32_t slot = from < WHEEL_SLOTS ? busy_from(w, level, from) : WHEEL_SLOTS;
+        uint64_t ahead = slot - at;
+        if (slot == WHEEL_SLOTS) {
+            slot = busy_from(w, level, 0);
+            if (slot == WHEEL_SLOTS) {
+                continue;
+            }
+            ahead = (uint64_t)slot + WHEEL_SLOTS - at;
+        }
+        uint64_t due = (tick + ahead) << shift;
+        best = due < best ? due : best;
+    }
+    return best;
+}
+
+/* Moves to the next tick that has something to do, but not past `now_ms`. No busy slot is
+ * passed over, so only slots that begin just now have to be placed anew. */
 static void step(struct wheel *w, uint64_t now_ms)
 {
-    uint32_t at = (uint32_t)(w->now_ms & 255);
-    uint64_t block = w->now_ms - at;
-    uint64_t next = block + busy_from(w, 0, at + 1 < 256 ? at + 1 : 255);
-    if (at == 255) {
-        next = block + WHEEL_SLOTS;
-    }
+    uint64_t next = wheel_deadline_ms(w);
     w->now_ms = next < now_ms ? next : now_ms;
     for (uint32_t level = 1; level < WHEEL_LEVELS; level++) {
         if ((w->now_ms & (((uint64_t)1 << (8 * level)) - 1)) != 0) {
@@ -154,33 +177,6 @@ uint32_t wheel_pop(struct wheel *w, uint64_t now_ms)
         }
         step(w, now_ms);
     }
-}
-
-uint64_t wheel_deadline_ms(const struct wheel *w)
-{
-    if (w->count == 0) {
-        return UINT64_MAX;
-    }
-    uint64_t best = UINT64_MAX;
-    for (uint32_t level = 0; level < WHEEL_LEVELS; level++) {
-        uint32_t shift = 8 * level;
-        uint64_t tick = w->now_ms >> shift;
-        uint32_t at = (uint32_t)tick & 255;
-        /* The own slot of level 0 is due now; of a higher level it is a whole turn away. */
-        uint32_t from = level == 0 ? at : at + 1;
-        uint32_t slot = from < WHEEL_SLOTS ? busy_from(w, level, from) : WHEEL_SLOTS;
-        uint64_t ahead = slot - at;
-        if (slot == WHEEL_SLOTS) {
-            slot = busy_from(w, level, 0);
-            if (slot == WHEEL_SLOTS) {
-                continue;
-            }
-            ahead = (uint64_t)slot + WHEEL_SLOTS - at;
-        }
-        uint64_t due = (tick + ahead) << shift;
-        best = due < best ? due : best;
-    }
-    return best;
 }
 
 void wheel_validate(const struct wheel *w)

@@ -1,7 +1,8 @@
 #include "proto/msg.h"
 
 /* Every stream message costs at least this much of a window, so that empty ones count. */
-#define FLOW_BASE 128u
+#define FLOW_BASE  128u
+#define FLOW_CLAIM 64u
 
 const char *msg_kind_text(enum msg_kind kind)
 {
@@ -42,6 +43,10 @@ uint32_t msg_flow_size(const struct msg *m)
         return accept_flow_size(&m->accept);
     case MSG_CREATE:
         return create_flow_size(&m->create);
+    case MSG_RELEASE:
+        return FLOW_CLAIM;
+    case MSG_TAKEN:
+        return FLOW_CLAIM * m->taken.count;
     case MSG_PAYLOAD:
         return FLOW_BASE + (uint32_t)m->payload.chunk.size;
     default:

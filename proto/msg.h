@@ -79,8 +79,8 @@ enum msg_lanes { ON_CONTROL = 1, ON_BULK = 2, ON_EITHER = 3 };
     X(PAYLOAD, payload, ON_BULK, 24)  /* a piece of a body */                                  \
     X(DIGEST, digest, ON_CONTROL, 25) /* what an origin has, every second */                   \
     X(FETCH, seqs, ON_CONTROL, 26)    /* send me these: ACCEPT or CREATE follow */             \
-    X(OFFER, seqs, ON_CONTROL, 27)    /* their origin is dead, I hold these, do you? */        \
-    X(EXEC, exec, ON_CONTROL, 28)     /* I run this orphan now; ACCEPT_ACK it */               \
+    X(OFFER, seqs, ON_CONTROL, 27) /* their origin is dead, I hold these: seq << 1 | ready */  \
+    X(EXEC, exec, ON_CONTROL, 28)  /* I run this orphan now; ACCEPT_ACK it */                  \
     X(STREAM_ACK, stream_ack, ON_CONTROL, 29)                                                  \
     X(STATUS_REQ, ask, ON_CONTROL, 30) /* any node -> home; STATUS answers */                  \
     X(STATUS, status, ON_CONTROL, 31)  /* answers STATUS_REQ and CANCEL */                     \
@@ -259,7 +259,8 @@ enum msg_deny_why {
     DENY_EXPIRED,
     DENY_CANCELED,
     DENY_UNKNOWN,
-    DENY_DEFER, /* available mode: an arbiter before me may live; ask it */
+    DENY_DEFER,   /* available mode: an arbiter before me may live; ask it */
+    DENY_UNBOUND, /* to CLAIM_FREE: no token has it */
 };
 
 struct msg_deny {
@@ -339,8 +340,8 @@ struct msg_exec {
     uint8_t attempt;
 };
 
-/* Cumulative, since HELLO_OK of that lane's link: of msg_flow_size() of every ACCEPT, CREATE
- * and PAYLOAD that came over it. Opens the sender's window. */
+/* Cumulative, since HELLO_OK of that lane's link: of msg_flow_size() of every message that came
+ * over it. Opens the sender's window, and confirms its RELEASE and TAKEN. */
 struct msg_stream_ack {
     uint8_t lane;
     uint64_t through_size;

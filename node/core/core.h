@@ -98,21 +98,13 @@ enum core_effect_kind {
 
 struct core_effect {
     enum core_effect_kind kind;
-    union {
-        struct {
-            struct call *call;
-            struct op_reply reply;
-        };
-        struct {
-            struct function *function;
-            struct execution execution;
-        };
-        struct webhook_attempt webhook;
-        struct {
-            enum cluster_effect_kind link_kind;
-            struct link_effect *link;
-        };
-    };
+    struct call *call;
+    struct op_reply reply;
+    struct function *function;
+    struct execution execution;
+    struct webhook_attempt webhook;
+    enum cluster_effect_kind link_kind;
+    struct link_effect *link;
 };
 
 /* False: none left. What is borrowed in it lives until the next call into the core. */

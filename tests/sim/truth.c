@@ -273,14 +273,15 @@ bool truth_has_holder(const struct sim *s, const struct record *r)
     return any;
 }
 
-void truth_check_member(struct sim *s, struct host *h, const struct guid *node, int state)
+void truth_check_member(struct sim *s, struct host *h, const struct guid *node, int state,
+                        bool final)
 {
     for (uint32_t i = 0; i < h->dead_count; i++) {
         if (guid_equal(&h->dead[i], node) && state != MEMBER_DEAD) {
             sim_fail(s, "V1", "node %u revives a dead one", h->slot);
         }
     }
-    if (state == MEMBER_DEAD) {
+    if (state == MEMBER_DEAD && final) {
         h->dead = realloc(h->dead, (h->dead_count + 1) * sizeof *h->dead);
         assert(h->dead != NULL);
         h->dead[h->dead_count++] = *node;

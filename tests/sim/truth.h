@@ -155,7 +155,8 @@ bool truth_may_be_collected(const struct record *r);
 const struct host *truth_member(const struct sim *s, const struct guid *node);
 
 /* `h` believes so of a member. V1: who is dead stays dead. */
-void truth_check_member(struct sim *s, struct host *h, const struct guid *node, int state);
+void truth_check_member(struct sim *s, struct host *h, const struct guid *node, int state,
+                        bool final);
 
 /* True when the incarnation that accepted `r`, or a confirmed holder of a copy, never died. */
 bool truth_has_holder(const struct sim *s, const struct record *r);

@@ -151,7 +151,7 @@ static void note_member(struct host *h, const struct link_effect *fx)
         s->history.disturbed = true;
         sim_trouble(s);
     }
-    truth_check_member(s, h, &fx->node, (int)fx->state);
+    truth_check_member(s, h, &fx->node, (int)fx->state, fx->final);
 }
 
 void wire_effect(struct host *h, const struct cluster_effect *fx)

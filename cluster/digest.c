@@ -1,0 +1,192 @@
+#include "cluster/digest.h"
+
+#include "cluster/entries.h"
+#include "cluster/send.h"
+#include "cluster/store.h"
+#include "cluster/streams.h"
+
+#include <stdlib.h>
+
+enum {
+    DIGEST_MS = 1000,
+    BITS_MAX = 65536, /* in one digest; more go in the next ones */
+    HOLES_MAX = 1024, /* remembered at a time */
+    HOLES_MS = 200,   /* what is on its way is no hole */
+};
+
+/* --- telling ----------------------------------------------------------------------------- */
+
+static void fill_bits(const struct seqmap *seqs, uint64_t from, uint32_t count, uint8_t *ended,
+                      uint8_t *ready)
+{
+    for (uint32_t i = 0; i < count; i += 64) {
+        uint64_t e, r;
+        seqmap_bits(seqs, from + i, &e, &r);
+        for (uint32_t byte = 0; byte < 8; byte++) {
+            ended[i / 8 + byte] = (uint8_t)(e >> (8 * byte));
+            ready[i / 8 + byte] = (uint8_t)(r >> (8 * byte));
+        }
+    }
+}
+
+/* The next part of our numbers. True: with it all have been told. */
+static bool tell(struct cluster *c, struct member *m)
+{
+    const struct seqmap *seqs = &nodes_at(&c->nodes, SELF)->seqs;
+    uint64_t high = c->last_seq + 1;
+    uint64_t from = m->digest_from < seqs->low ? seqs->low : m->digest_from;
+    from &= ~(uint64_t)63;
+    uint64_t left = high > from ? high - from : 0;
+    uint32_t count = (uint32_t)((left < BITS_MAX ? left + 63 : BITS_MAX) & ~(uint64_t)63);
+    uint8_t *bits = effects_scratch(&c->effects, count / 4 + 8);
+    if (bits == NULL) {
+        return false;
+    }
+    fill_bits(seqs, from, count, bits, bits + count / 8);
+    struct msg msg = {.kind = MSG_DIGEST};
+    msg.digest.origin = c->config.node_id;
+    msg.digest.low = seqs->low;
+    msg.digest.high = high;
+    msg.digest.from = from;
+    msg.digest.bit_count = count;
+    msg.digest.ended = bytes_of(bits, count / 8);
+    msg.digest.ready = bytes_of(bits + count / 8, count / 8);
+    send_control(c, m->node, &msg);
+    bool whole = from + count >= high;
+    m->digest_from = whole ? 0 : from + count;
+    return whole;
+}
+
+static void fetch_holes(struct cluster *c, struct member *m)
+{
+    uint64_t *still = effects_scratch(&c->effects, HOLES_MAX * sizeof *still);
+    struct msg msg = {.kind = MSG_FETCH};
+    for (uint32_t i = 0; still != NULL && i < m->hole_count; i++) {
+        const struct invocation *inv = store_find_seq(c, m->node, m->holes[i]);
+        bool ended = seqmap_has_ended(&nodes_at(&c->nodes, m->node)->seqs, m->holes[i]);
+        if (!ended && (inv == NULL || !inv_is_ready(inv))) {
+            still[msg.seqs.count++] = m->holes[i];
+        }
+    }
+    m->hole_count = 0;
+    if (msg.seqs.count > 0) {
+        msg.seqs.origin = nodes_at(&c->nodes, m->node)->id;
+        msg.seqs.seqs = still;
+        c->counters.fetches += msg.seqs.count;
+        send_control(c, m->node, &msg);
+    }
+}
+
+static uint64_t tend(struct cluster *c, struct member *m)
+{
+    if (m->hole_count > 0 && c->now_ms >= m->holes_at_ms) {
+        fetch_holes(c, m);
+    }
+    bool news = m->digest_version != c->streams->version;
+    if (news && m->sweep_next >= m->sweep_end && c->now_ms >= m->digest_at_ms) {
+        uint64_t version = c->streams->version;
+        m->digest_at_ms = c->now_ms + DIGEST_MS;
+        if (tell(c, m)) {
+            m->digest_version = version;
+        } else {
+            m->digest_version = 0;
+        }
+    }
+    uint64_t next = m->hole_count > 0 ? m->holes_at_ms : UINT64_MAX;
+    bool waits = m->digest_version != c->streams->version && m->sweep_next >= m->sweep_end;
+    return waits && m->digest_at_ms < next ? m->digest_at_ms : next;
+}
+
+uint64_t digest_tick(struct cluster *c)
+{
+    uint64_t next = UINT64_MAX;
+    for (struct list *l = c->members->all.next, *after; l != &c->members->all; l = after) {
+        struct member *m = list_item(l, struct member, link);
+        after = l->next;
+        if (m->is_streaming) {
+            uint64_t due = tend(c, m);
+            next = due < next ? due : next;
+        }
+    }
+    return next;
+}
+
+/* --- hearing ----------------------------------------------------------------------------- */
+
+static void drop_below(struct cluster *c, uint16_t origin, uint64_t low)
+{
+    const struct seqmap *seqs = &nodes_at(&c->nodes, origin)->seqs;
+    uint64_t seq;
+    while ((seq = seqmap_next_live(seqs, seqs->low, low)) < low) {
+        c->counters.watermark_drops++;
+        entries_end(c, origin, seq, INVOCATION_EXPIRED);
+    }
+    seqmap_raise(&nodes_at(&c->nodes, origin)->seqs, low);
+}
+
+static uint64_t word_of(struct bytes bits, uint32_t at)
+{
+    uint64_t word = 0;
+    for (uint32_t byte = 0; byte < 8 && at / 8 + byte < bits.size; byte++) {
+        word |= (uint64_t)bits.at[at / 8 + byte] << (8 * byte);
+    }
+    return word;
+}
+
+static void drop_ended(struct cluster *c, uint16_t origin, uint64_t first, uint64_t ended)
+{
+    uint64_t live = seqmap_live_bits(&nodes_at(&c->nodes, origin)->seqs, first) & ended;
+    for (; live != 0; live &= live - 1) {
+        c->counters.digest_drops++;
+        entries_end(c, origin, first + (uint32_t)__builtin_ctzll(live), INVOCATION_EXPIRED);
+    }
+}
+
+static void note_holes(struct cluster *c, struct member *m, uint64_t first, uint64_t ready)
+{
+    uint64_t ended, known;
+    seqmap_bits(&nodes_at(&c->nodes, m->node)->seqs, first, &ended, &known);
+    for (uint64_t missing = ready & ~ended & ~known; missing != 0 && m->hole_count < HOLES_MAX;
+         missing &= missing - 1) {
+        m->holes[m->hole_count++] = first + (uint32_t)__builtin_ctzll(missing);
+    }
+}
+
+void digest_on_digest(struct cluster *c, struct member *from, const struct msg_digest *m)
+{
+    if (!guid_equal(&m->origin, &nodes_at(&c->nodes, from->node)->id) || m->from % 64 != 0 ||
+        m->bit_count % 64 != 0 || m->bit_count > MSG_BITS_MAX || m->low > m->high) {
+        return;
+    }
+    if (from->holes == NULL) {
+        from->holes = malloc(HOLES_MAX * sizeof *from->holes);
+    }
+    if (from->holes == NULL) {
+        return;
+    }
+    drop_below(c, from->node, m->low);
+    bool had_holes = from->hole_count > 0;
+    for (uint32_t at = 0; at < m->bit_count; at += 64) {
+        drop_ended(c, from->node, m->from + at, word_of(m->ended, at));
+        if (!had_holes) {
+            note_holes(c, from, m->from + at, word_of(m->ready, at));
+        }
+    }
+    if (from->hole_count > 0 && !had_holes) {
+        from->holes_at_ms = c->now_ms + HOLES_MS;
+        members_wake(c, from->holes_at_ms);
+    }
+    from->is_synced = from->is_synced || from->hole_count == 0;
+}
+
+void digest_on_fetch(struct cluster *c, struct member *from, const struct msg_seqs *m)
+{
+    uint16_t origin = nodes_find(&c->nodes, &m->origin);
+    if (origin == 0) {
+        return;
+    }
+    for (uint32_t i = 0; i < m->count; i++) {
+        streams_want(from, origin, m->seqs[i]);
+    }
+    streams_pump(c, from);
+}

@@ -1,0 +1,15 @@
+/* Repair (PROTOCOL.md 5; reference 4.6): every second each origin tells each member which of
+ * its numbers have ended and which are ready. The member drops what has ended, and fetches
+ * what it should know and still does not a moment later. Nothing new: nothing is said. */
+#ifndef CLUSTER_DIGEST_H
+#define CLUSTER_DIGEST_H
+
+#include "cluster/members.h"
+
+/* Returns when to look again. */
+uint64_t digest_tick(struct cluster *c);
+
+void digest_on_digest(struct cluster *c, struct member *from, const struct msg_digest *m);
+void digest_on_fetch(struct cluster *c, struct member *from, const struct msg_seqs *m);
+
+#endif

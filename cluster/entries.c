@@ -1,0 +1,136 @@
+#include "cluster/entries.h"
+
+#include "cluster/claims.h"
+#include "cluster/payload.h"
+#include "cluster/send.h"
+#include "cluster/store.h"
+
+static bool is_sound(const struct msg_entry *e)
+{
+    bool sound = e->arbiter_count >= 1 && e->arbiter_count <= MSG_ARBITERS_MAX && e->seq >= 1 &&
+                 e->seq < (uint64_t)1 << 40 && guid_equal(&e->origin, &e->arbiters[0]);
+    for (uint32_t i = 1; sound && i < e->arbiter_count; i++) {
+        sound = !guid_equal(&e->arbiters[i], &e->arbiters[i - 1]);
+    }
+    return sound;
+}
+
+int entries_new(struct cluster *c, const struct msg_entry *e, struct bytes function,
+                uint64_t created_ago_ms, struct invocation **out)
+{
+    *out = NULL;
+    if (!is_sound(e)) {
+        return ERR_MALFORMED;
+    }
+    struct store_spec spec = {.guid = e->guid,
+                              .seq = e->seq,
+                              .created_at_ms = c->now_ms - created_ago_ms,
+                              .arbiter_count = e->arbiter_count,
+                              .function = names_keep(&c->names, function)};
+    int rc = spec.function == 0 ? ERR_NOMEM : 0;
+    for (uint32_t i = 0; i < e->arbiter_count; i++) {
+        spec.arbiters[i] = nodes_take(&c->nodes, &e->arbiters[i]);
+        rc = spec.arbiters[i] == 0 ? ERR_NOMEM : rc;
+    }
+    if (rc == 0 && spec.arbiters[0] == SELF) {
+        rc = ERR_INUSE; /* what is ours and not here has ended */
+    }
+    if (rc == 0) {
+        rc = store_new(c, &spec, out);
+    }
+    for (uint32_t i = 0; i < e->arbiter_count; i++) {
+        nodes_drop(&c->nodes, spec.arbiters[i]);
+    }
+    return rc;
+}
+
+static void take_payload(struct cluster *c, uint16_t from, struct invocation *inv,
+                         const struct msg_create *m)
+{
+    struct buf *headers = m->headers == NULL ? NULL : buf_share(m->headers);
+    if (m->body_follows) {
+        struct payload_coming body = {
+            .guid = inv->guid, .of = PAYLOAD_RESULT, .size = m->body_size, .headers = headers};
+        payload_expect(c, from, &body);
+        return;
+    }
+    struct result r = {.headers = headers, .body = m->body == NULL ? NULL : buf_share(m->body)};
+    store_set_payload(c, inv, &r);
+}
+
+static void become_ready(struct cluster *c, struct invocation *inv, const struct msg_create *m,
+                         uint64_t aged_ms)
+{
+    uint64_t completed_ago = m->completed_ago_ms + aged_ms;
+    bool whole = m->has_payload && !m->body_follows;
+    uint64_t created = inv_created_at_ms(c, inv);
+    uint64_t started_at = c->now_ms - (m->started_ago_ms - 1 + aged_ms);
+    inv->attempt = m->attempt;
+    inv->webhook = m->webhook & 3u;
+    if (m->started_ago_ms > 0) {
+        inv->started = started_at > created ? (uint32_t)(started_at - created) + 1 : 1;
+    }
+    struct store_result r = {.result = {.status = m->status, .failed = m->failed},
+                             .has_payload = whole,
+                             .completed_at_ms = c->now_ms - completed_ago,
+                             .expires_at_ms = c->now_ms + m->ttl_left_ms - aged_ms};
+    if (whole) {
+        r.result.headers = m->headers == NULL ? NULL : buf_share(m->headers);
+        r.result.body = m->body == NULL ? NULL : buf_share(m->body);
+    }
+    store_ready(c, inv, &r);
+}
+
+void entries_on_create(struct cluster *c, uint16_t from, const struct msg_create *m,
+                       uint64_t aged_ms)
+{
+    struct guid guid = m->entry.guid;
+    struct invocation *inv = store_find(c, &guid);
+    if (m->ttl_left_ms <= aged_ms) {
+        return; /* it has expired on its way */
+    }
+    if (inv == NULL) {
+        if (entries_new(c, &m->entry, m->function, m->created_ago_ms + aged_ms, &inv) != 0) {
+            c->counters.late_creates++;
+            return;
+        }
+    }
+    bool was_ready = inv_is_ready(inv);
+    c->counters.duplicate_results += was_ready && m->has_payload && inv->has_payload;
+    if (!was_ready) {
+        become_ready(c, inv, m, aged_ms);
+    }
+    if (!inv->has_payload && m->has_payload) {
+        take_payload(c, from, inv, m);
+    }
+    claims_on_ready(c, &guid);
+}
+
+void entries_end(struct cluster *c, uint16_t origin, uint64_t seq, enum invocation_state end)
+{
+    struct invocation *inv = store_find_seq(c, origin, seq);
+    if (inv != NULL) {
+        store_end_elsewhere(c, inv, end);
+    } else {
+        seqmap_end(&nodes_at(&c->nodes, origin)->seqs, seq);
+    }
+}
+
+void entries_on_deleted(struct cluster *c, uint16_t from, const struct msg_deleted *m)
+{
+    (void)from;
+    uint16_t origin = nodes_take(&c->nodes, &m->origin);
+    if (origin == 0) {
+        return;
+    }
+    for (uint32_t i = 0; i < m->count; i++) {
+        enum invocation_state end = (enum invocation_state)(m->reasons[i] & 15);
+        struct invocation *inv = store_find_seq(c, origin, m->seqs[i]);
+        if (inv != NULL) {
+            inv->webhook = m->reasons[i] >> 4 & 3u;
+        }
+        bool is_end = end < INVOCATION_STATE_COUNT && invocation_state_is_final(end);
+        entries_end(c, origin, m->seqs[i], is_end ? end : INVOCATION_EXPIRED);
+    }
+    nodes_drop(&c->nodes, origin);
+}

@@ -1,0 +1,305 @@
+#include "cluster/takeover.h"
+
+#include "cluster/accept.h"
+#include "cluster/claims.h"
+#include "cluster/ops.h"
+#include "cluster/publish.h"
+#include "cluster/send.h"
+#include "cluster/store.h"
+#include "cluster/trust.h"
+
+#include "base/text.h"
+
+enum {
+    SCAN_MS = 250,
+    OFFER_MS = 1000,
+    SCAN_MAX = 1024, /* entries looked at in one scan of one origin */
+    EXEC_MS = 250,
+    EXEC_TRIES = 3, /* then it runs unconfirmed: better twice than never */
+};
+
+void takeover_wake(struct cluster *c)
+{
+    c->members->scan_at_ms = c->now_ms;
+}
+
+/* --- acting ------------------------------------------------------------------------------ */
+
+#define LOST_TYPE                                                                              \
+    "{\"type\":\"/problems/node-lost\",\"title\":\"The node was lost\",\"status\":502,"        \
+    "\"detail\":\""
+
+/* The callback of one that must not run again: a failure that says so. */
+static void fail(struct cluster *c, struct invocation *inv, const char *detail)
+{
+    static const char type[] = "Content-Type: application/problem+json\r\n";
+    struct text body = {0};
+    char guid[GUID_TEXT_SIZE];
+    guid_print(guid, &inv->guid);
+    text_add_str(&body, LOST_TYPE);
+    text_add_str(&body, detail);
+    text_add_str(&body, "\",\"instance\":\"/v1/invocations/");
+    text_add(&body, bytes_of(guid, sizeof guid));
+    text_add_str(&body, "\"}");
+    struct result r = {.status = 502, .failed = true};
+    bool ok = !text_failed(&body) && buf_copy(&r.body, c->budget, text_view(&body)) == 0 &&
+              buf_copy(&r.headers, c->budget, bytes_text(type)) == 0;
+    text_fini(&body);
+    if (!ok) {
+        result_drop(&r);
+        r = (struct result){.status = 502, .failed = true};
+    }
+    cluster_complete(c, c->now_ms, inv, &r);
+}
+
+static void run(struct cluster *c, struct invocation *inv)
+{
+    c->counters.takeovers++;
+    inv->is_known = 1;
+    effects_add(&c->effects, CLUSTER_EXECUTE)->inv = inv;
+}
+
+/* Tells the other arbiters of the attempt to come. Returns how many. */
+static uint32_t announce(struct cluster *c, const struct invocation *inv)
+{
+    struct msg m = {.kind = MSG_EXEC};
+    m.exec.guid = inv->guid;
+    m.exec.origin = nodes_at(&c->nodes, inv->origin)->id;
+    m.exec.seq = inv->seq;
+    m.exec.executor = c->config.node_id;
+    m.exec.attempt = (uint8_t)(inv->attempt + 1);
+    uint32_t told = 0;
+    for (uint32_t i = 0; i < inv->arbiter_count; i++) {
+        uint16_t node = inv_arbiter(inv, i);
+        if (node != SELF && trust_is_alive(c, node)) {
+            told += send_control(c, node, &m);
+        }
+    }
+    return told;
+}
+
+static void execute(struct cluster *c, struct invocation *inv)
+{
+    struct op *op = announce(c, inv) == 0 ? NULL : ops_new_internal(c, CLUSTER_OP_EXEC);
+    if (op == NULL) {
+        run(c, inv); /* nobody is left to remember the attempt */
+        return;
+    }
+    op->guid = inv->guid;
+    extra_at(c, inv->extra)->accept_op = pool_handle(&c->ops, op);
+    ops_set_timer(c, op, c->now_ms + EXEC_MS);
+}
+
+static void exec_done(struct cluster *c, struct op *op, struct invocation *inv)
+{
+    extra_at(c, inv->extra)->accept_op = 0;
+    ops_free(c, op);
+    if (!inv_is_ready(inv) && !inv->is_known && publish_is_owner(c, inv)) {
+        run(c, inv);
+    }
+    store_trim(c, inv);
+}
+
+void takeover_on_ack(struct cluster *c, struct op *op, struct invocation *inv, uint16_t from,
+                     uint8_t attempt)
+{
+    (void)from;
+    if (attempt == inv->attempt + 1u) {
+        exec_done(c, op, inv);
+    }
+}
+
+void takeover_timeout(struct cluster *c, struct op *op, struct invocation *inv)
+{
+    op->tries++;
+    if (op->tries < EXEC_TRIES && publish_is_owner(c, inv) && announce(c, inv) > 0) {
+        ops_set_timer(c, op, c->now_ms + EXEC_MS);
+    } else {
+        exec_done(c, op, inv);
+    }
+}
+
+void takeover_on_exec(struct cluster *c, struct member *from, const struct msg_exec *m)
+{
+    struct invocation *inv = store_find(c, &m->guid);
+    if (inv != NULL && !inv_is_ready(inv) && m->attempt > inv->attempt) {
+        inv->attempt = m->attempt;
+    }
+    accept_confirm(c, from->node, &m->guid, m->attempt);
+}
+
+/* --- one orphan ----------------------------------------------------------------------------
+ */
+
+static void adopt_ready(struct cluster *c, struct invocation *inv)
+{
+    if (inv->is_known) {
+        return;
+    }
+    inv->is_known = 1;
+    c->counters.orphans_resolved++;
+    store_tell_ready(c, inv);
+}
+
+static void adopt(struct cluster *c, struct invocation *inv)
+{
+    if (inv_is_ready(inv)) {
+        adopt_ready(c, inv);
+        return;
+    }
+    const struct extra *x = inv->extra == 0 ? NULL : extra_at(c, inv->extra);
+    if (inv->is_known || x == NULL || x->request == NULL || x->is_partial ||
+        x->accept_op != 0) {
+        return; /* it runs here, will run, or its request is not here */
+    }
+    if (inv->on_node_loss == ON_NODE_LOSS_DROP) {
+        inv->is_known = 1;
+        store_end(c, inv, INVOCATION_CANCELED);
+    } else if (inv->on_node_loss == ON_NODE_LOSS_FAIL) {
+        inv->is_known = 1;
+        fail(c, inv, "its node died while it was queued or running");
+    } else if (inv->attempt >= x->max_attempts) {
+        c->counters.attempts_exhausted++;
+        inv->is_known = 1;
+        fail(c, inv, "every node that ran it died, and its attempts are used up");
+    } else {
+        execute(c, inv);
+    }
+}
+
+/* --- scanning ------------------------------------------------------------------------------
+ */
+
+/* Those of the orphans that `to` may lack: all of which it is an arbiter. */
+static void offer(struct cluster *c, uint16_t origin, struct member *to)
+{
+    const struct seqmap *seqs = &nodes_at(&c->nodes, origin)->seqs;
+    uint64_t *at = effects_scratch(&c->effects, SCAN_MAX * sizeof *at);
+    struct msg m = {.kind = MSG_OFFER};
+    uint64_t seq = seqs->low;
+    while (at != NULL && m.seqs.count < SCAN_MAX) {
+        seq = seqmap_next_live(seqs, seq, seqs->high);
+        if (seq >= seqs->high) {
+            break;
+        }
+        const struct invocation *inv = store_find_seq(c, origin, seq);
+        if (inv_is_arbiter(inv, to->node) && inv_is_arbiter(inv, SELF)) {
+            at[m.seqs.count++] = seq << 1 | inv_is_ready(inv);
+        }
+        seq++;
+    }
+    if (m.seqs.count > 0) {
+        m.seqs.origin = nodes_at(&c->nodes, origin)->id;
+        m.seqs.seqs = at;
+        c->counters.offers += m.seqs.count;
+        send_control(c, to->node, &m);
+    }
+}
+
+static void offer_to_all(struct cluster *c, uint16_t origin)
+{
+    for (struct list *l = c->members->all.next, *next; l != &c->members->all; l = next) {
+        struct member *to = list_item(l, struct member, link);
+        next = l->next;
+        if (members_is_alive(to) && to->is_streaming) {
+            offer(c, origin, to);
+        }
+    }
+}
+
+/* True: there are orphans of that origin. */
+static bool scan_origin(struct cluster *c, uint16_t origin)
+{
+    uint64_t seq = nodes_at(&c->nodes, origin)->seqs.low;
+    bool any = false;
+    for (uint32_t i = 0; i < SCAN_MAX; i++) {
+        if (c->nodes.at[origin] == NULL) {
+            break; /* with its last entry it has been forgotten */
+        }
+        const struct seqmap *seqs = &nodes_at(&c->nodes, origin)->seqs;
+        seq = seqmap_next_live(seqs, seq, seqs->high);
+        if (seq >= seqs->high) {
+            break;
+        }
+        struct invocation *inv = store_find_seq(c, origin, seq);
+        seq++;
+        any = any || inv_is_arbiter(inv, SELF);
+        if (inv_is_arbiter(inv, SELF) && publish_is_owner(c, inv)) {
+            adopt(c, inv);
+        }
+    }
+    return any;
+}
+
+uint64_t takeover_tick(struct cluster *c)
+{
+    struct members *ms = c->members;
+    if (c->now_ms < ms->scan_at_ms) {
+        return ms->scan_at_ms;
+    }
+    bool offers = c->now_ms >= ms->offer_at_ms;
+    bool any = false;
+    for (uint32_t node = SELF + 1; node < c->nodes.room; node++) {
+        const struct node *n = nodes_at(&c->nodes, node);
+        if (n == NULL || n->seqs.live == 0 || !trust_is_dead(c, (uint16_t)node)) {
+            continue;
+        }
+        if (offers) {
+            offer_to_all(c, (uint16_t)node);
+        }
+        any = scan_origin(c, (uint16_t)node) || any;
+    }
+    if (offers && any) {
+        ms->offer_at_ms = c->now_ms + OFFER_MS;
+    }
+    ms->scan_at_ms = any ? c->now_ms + SCAN_MS : UINT64_MAX;
+    return ms->scan_at_ms;
+}
+
+/* --- offers ---------------------------------------------------------------------------------
+ */
+
+static void tell_ended(struct cluster *c, struct member *to, const struct guid *origin,
+                       const uint64_t *ended, uint32_t count)
+{
+    uint8_t *reasons = effects_scratch(&c->effects, count);
+    if (count == 0 || reasons == NULL) {
+        return;
+    }
+    memset(reasons, INVOCATION_COLLECTED, count);
+    struct msg m = {.kind = MSG_DELETE};
+    m.deleted.origin = *origin;
+    m.deleted.count = count;
+    m.deleted.seqs = ended;
+    m.deleted.reasons = reasons;
+    send_control(c, to->node, &m);
+}
+
+void takeover_on_offer(struct cluster *c, struct member *from, const struct msg_seqs *m)
+{
+    uint16_t origin = nodes_find(&c->nodes, &m->origin);
+    uint64_t *lacking = effects_scratch(&c->effects, (m->count + 1) * sizeof *lacking);
+    uint64_t *ended = effects_scratch(&c->effects, (m->count + 1) * sizeof *ended);
+    if (lacking == NULL || ended == NULL) {
+        return;
+    }
+    struct msg fetch = {.kind = MSG_FETCH};
+    uint32_t ended_count = 0;
+    for (uint32_t i = 0; i < m->count; i++) {
+        uint64_t seq = m->seqs[i] >> 1;
+        const struct invocation *inv = origin == 0 ? NULL : store_find_seq(c, origin, seq);
+        if (origin != 0 && seqmap_has_ended(&nodes_at(&c->nodes, origin)->seqs, seq)) {
+            ended[ended_count++] = seq;
+        } else if (inv == NULL || (!inv_is_ready(inv) && (m->seqs[i] & 1) != 0) ||
+                   (inv_is_ready(inv) && !inv->has_payload)) {
+            lacking[fetch.seqs.count++] = seq;
+        }
+    }
+    tell_ended(c, from, &m->origin, ended, ended_count);
+    if (fetch.seqs.count > 0) {
+        fetch.seqs.origin = m->origin;
+        fetch.seqs.seqs = lacking;
+        c->counters.fetches += fetch.seqs.count;
+        send_control(c, from->node, &fetch);
+    }
+}
