@@ -197,12 +197,23 @@ run_docker() {
     fi
 }
 
+# The limits that a busy machine does not move: memory and instructions, never time.
+run_bench_checks() {
+    check "release: memory a callback" tests/bench/memory.py --check --count 40000 --ttl 8000
+    if command -v valgrind >/dev/null; then
+        check "release: instructions" tests/bench/instructions.py --check
+    else
+        skip "release: instructions" "there is no valgrind here"
+    fi
+}
+
 run_all() {
     run_quick
     build clang && run_ctest "clang: units" clang -LE style
     run_pytest "clang: API" clang tests/api -m "not slow"
     build release && run_ctest "release: units" release -LE style
     run_pytest "release: hostile and many" release tests/api -m "many"
+    run_bench_checks
     run_fuzz "${FUZZ_SECONDS:-10}"
     run_docker
 }

@@ -11,8 +11,10 @@
 #include "driver.h"
 #include "handlers/webhook_sender.h"
 #include "io/ids.h"
+#include "io/memory_return.h"
 #include "io/signals.h"
 #include "io/timer.h"
+#include "io/turn_end.h"
 #include "obs/log.h"
 #include "peering.h"
 #include "telemetry.h"
@@ -36,6 +38,8 @@ struct node {
     struct guid node_id;
     struct signals *signals;
     struct timer *end_timer;
+    struct turn_end *turn_end;
+    struct memory_return memory_return;
     struct dialect_config dialects;
     struct handler_env env;
     struct driver_target *targets;
@@ -60,6 +64,7 @@ static void end(struct node *n)
     http_server_close(&n->admin_server);
     admin_free(&n->admin); /* its exchanges say no more than that they ended */
     timer_close(&n->end_timer);
+    turn_end_close(&n->turn_end);
 }
 
 /* Clients that wait for an answer keep the node up a little longer. */
@@ -331,6 +336,12 @@ static int make_log(struct node *n, struct errmsg *em)
     return n->telemetry == NULL ? no_memory(em) : 0;
 }
 
+static void on_turn_end(void *owner)
+{
+    struct node *n = owner;
+    memory_return_look(&n->memory_return, n->budget.used);
+}
+
 static int make_loop(struct node *n, struct errmsg *em)
 {
     n->loop = loop_new();
@@ -338,7 +349,8 @@ static int make_loop(struct node *n, struct errmsg *em)
         return err_set(em, ERR_IO, "the system gave no event loop");
     }
     n->end_timer = timer_new(n->loop, on_end_timer, n);
-    if (n->end_timer == NULL) {
+    n->turn_end = turn_end_new(n->loop, on_turn_end, n);
+    if (n->end_timer == NULL || n->turn_end == NULL) {
         return no_memory(em);
     }
     int rc = signals_open(&n->signals, n->loop, on_signal, n);

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""What a stored callback costs beyond its body and headers, and whether the memory of a burst
-goes back to the system: the process's resident memory before, with N callbacks stored, and
-after they have expired.
+"""What a stored callback costs beyond its body, its headers included, and whether the memory
+of a burst goes back to the system: the process's resident memory before, with N callbacks
+stored, and after they have expired.
 
     tests/bench/memory.py [--build build/release] [--count 200000] [--size 1024] [--check]
 
@@ -17,7 +17,6 @@ import time
 
 TREE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 OVERHEAD_MAX = 160
-HEADERS = len('Content-Type: application/json\r\n')
 
 
 def resident(pid):
@@ -64,7 +63,7 @@ def measure(build, count, size, ttl_ms):
     finally:
         node.stop()
     return {'count': stored, 'size': size, 'before': before, 'full': full, 'after': after,
-            'overhead': (full - before) / stored - size - HEADERS,
+            'overhead': (full - before) / stored - size,
             'left': (after - before) / (full - before)}
 
 
@@ -80,7 +79,7 @@ def main():
     sys.path.insert(0, os.path.join(TREE, 'tests/api'))
     m = measure(options.build, options.count, options.size, options.ttl)
     print(f'{m["count"]} callbacks of {m["size"]} bytes: '
-          f'{m["overhead"]:.0f} bytes each beyond body and headers; '
+          f'{m["overhead"]:.0f} bytes each beyond the body; '
           f'{m["before"] / 1e6:.1f} MB before, {m["full"] / 1e6:.1f} MB full, '
           f'{m["after"] / 1e6:.1f} MB after ({100 * m["left"]:.1f} % of the burst stays)')
     if options.check and (m['overhead'] > OVERHEAD_MAX or m['left'] > 0.1):
