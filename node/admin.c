@@ -3,6 +3,7 @@
 #include "balance.h"
 #include "base/timestamp.h"
 #include "cluster/links.h"
+#include "gather.h"
 #include "io/timer.h"
 
 #include <stdlib.h>
@@ -13,6 +14,7 @@ enum { MEMORY_RESERVE = 16 };
 struct admin {
     struct admin_config config;
     struct balance balance;
+    struct gather *gather;
     struct timer *minute;
 };
 
@@ -159,44 +161,6 @@ static void get_cluster(struct admin *a, struct http_answer *answer)
     text_add_str(t, "]}");
 }
 
-static void add_functions(const struct admin *a, struct text *t)
-{
-    const struct functions *fs = core_functions(a->config.core);
-    text_add_char(t, '{');
-    for (uint32_t i = 0; i < functions_count(fs); i++) {
-        const struct function *f = functions_at(fs, i);
-        if (i > 0) {
-            text_add_char(t, ',');
-        }
-        text_add_json(t, f->spec.name);
-        text_add_str(t, ":{\"queued\":");
-        text_add_num(t, f->queued);
-        add_number(t, "running", f->running);
-        add_number(t, "ready", f->stats.ready);
-        add_number(t, "bytes", f->stats.ready_bytes);
-        add_number(t, "accepted", f->stats.accepted);
-        add_number(t, "collected", f->stats.collected);
-        add_number(t, "expired", f->stats.expired);
-        add_number(t, "canceled", f->stats.canceled);
-        add_number(t, "failed", f->stats.failed);
-        text_add_char(t, '}');
-    }
-    text_add_char(t, '}');
-}
-
-static void get_queues(struct admin *a, struct http_answer *answer)
-{
-    struct text *t = &answer->content;
-    answer_json(answer);
-    text_add_str(t, "{\"nodes\":[{");
-    add_member(t, "node", a->config.node_name);
-    text_add_str(t, ",\"functions\":");
-    add_functions(a, t);
-    text_add_str(t, "}],\"cluster\":");
-    add_functions(a, t);
-    text_add_char(t, '}');
-}
-
 static void post_drain(struct admin *a, struct http_answer *answer)
 {
     answer_json(answer);
@@ -205,35 +169,25 @@ static void post_drain(struct admin *a, struct http_answer *answer)
     a->config.on_drain(a->config.owner);
 }
 
-static void get_balance(struct admin *a, struct http_answer *answer)
-{
-    answer_json(answer);
-    balance_print(&a->balance, false, a->config.node_name, &answer->content);
-}
-
-static void get_model_balance(struct admin *a, struct http_answer *answer)
-{
-    answer_json(answer);
-    balance_print(&a->balance, true, a->config.node_name, &answer->content);
-}
-
 /* --- routes ---------------------------------------------------------------------------------
  */
 
 static const struct admin_route {
     const char *method, *path;
     bool any_case; /* as ASP.NET, for Jube's clients */
-    void (*answer)(struct admin *a, struct http_answer *answer);
+    void (*answer)(struct admin *a, struct http_answer *answer); /* or, when NULL: */
+    enum gather_topic topic; /* the other nodes are asked, too */
 } routes[] = {
-    {"GET", "/healthz", false, get_healthz},
-    {"GET", "/readyz", false, get_readyz},
-    {"GET", "/metrics", false, get_metrics},
-    {"GET", "/v1/node", false, get_node},
-    {"GET", "/v1/cluster", false, get_cluster},
-    {"GET", "/v1/queues", false, get_queues},
-    {"POST", "/v1/drain", false, post_drain},
-    {"GET", "/api/EntityAnalysisAsynchronousQueueBalance", true, get_balance},
-    {"GET", "/api/EntityAnalysisModelAsynchronousQueueBalance", true, get_model_balance},
+    {"GET", "/healthz", false, get_healthz, 0},
+    {"GET", "/readyz", false, get_readyz, 0},
+    {"GET", "/metrics", false, get_metrics, 0},
+    {"GET", "/v1/node", false, get_node, 0},
+    {"GET", "/v1/cluster", false, get_cluster, 0},
+    {"GET", "/v1/queues", false, NULL, GATHER_QUEUES},
+    {"POST", "/v1/drain", false, post_drain, 0},
+    {"GET", "/api/EntityAnalysisAsynchronousQueueBalance", true, NULL, GATHER_BALANCE},
+    {"GET", "/api/EntityAnalysisModelAsynchronousQueueBalance", true, NULL,
+     GATHER_MODEL_BALANCE},
 };
 
 static bool path_is(const struct admin_route *route, struct bytes path)
@@ -265,6 +219,10 @@ void admin_on_request(void *owner, struct http_exchange *x)
                        "The admin address has /healthz, /readyz, /metrics, /v1/node, "
                        "/v1/cluster, /v1/queues and /v1/drain");
     } else if (head || bytes_is(r->method, found->method)) {
+        if (found->answer == NULL) {
+            gather_begin(a->gather, x, found->topic);
+            return;
+        }
         found->answer(a, &answer);
     } else {
         answer_problem(&answer, 405, "method-not-allowed", "See the Allow header");
@@ -281,7 +239,13 @@ void admin_on_sent(void *owner, struct http_exchange *x, bool complete)
 
 void admin_on_gone(void *owner, struct http_exchange *x)
 {
-    (void)owner, (void)x;
+    struct admin *a = owner;
+    gather_end(a->gather, x);
+}
+
+void admin_on_survey(struct admin *a, const struct core_survey *survey)
+{
+    gather_on_survey(a->gather, survey);
 }
 
 /* --- life -----------------------------------------------------------------------------------
@@ -301,13 +265,27 @@ struct admin *admin_new(const struct admin_config *config)
         return NULL;
     }
     a->config = *config;
+    struct gather_config gather = {
+        .loop = config->loop,
+        .core = config->core,
+        .balance = &a->balance,
+        .node_name = config->node_name,
+        .owner = config->owner,
+        .pump = config->pump,
+    };
+    a->gather = gather_new(&gather);
     a->minute = timer_new(config->loop, on_minute, a);
-    if (a->minute == NULL) {
-        free(a);
+    if (a->minute == NULL || a->gather == NULL) {
+        admin_free(&a);
         return NULL;
     }
     timer_start(a->minute, BALANCE_EVERY_MS);
     return a;
+}
+
+void admin_stop(struct admin *a)
+{
+    timer_close(&a->minute);
 }
 
 void admin_free(struct admin **a)
@@ -316,6 +294,7 @@ void admin_free(struct admin **a)
     *a = NULL;
     if (mine != NULL) {
         timer_close(&mine->minute);
+        gather_free(&mine->gather);
         free(mine);
     }
 }

@@ -24,17 +24,24 @@ struct admin_config {
     bool available;
     uint64_t started_at_ms; /* wall clock */
     void *owner;
-    void (*on_drain)(void *owner);                      /* POST /v1/drain */
+    void (*on_drain)(void *owner); /* POST /v1/drain */
+    void (*pump)(void *owner);     /* after calls into the core */
     void (*add_metrics)(void *owner, struct text *out); /* the body of GET /metrics */
 };
 
 /* NULL: out of memory. */
 struct admin *admin_new(const struct admin_config *config);
+
+/* The end begins: nothing is timed any more. Exchanges may still have their last word. */
+void admin_stop(struct admin *a);
 void admin_free(struct admin **a);
 
 /* For the admin server's struct http_server_config; `owner` is the admin. */
 void admin_on_request(void *owner, struct http_exchange *x);
 void admin_on_sent(void *owner, struct http_exchange *x, bool complete);
 void admin_on_gone(void *owner, struct http_exchange *x);
+
+/* For struct driver_config: other nodes ask, or answer. */
+void admin_on_survey(struct admin *a, const struct core_survey *survey);
 
 #endif

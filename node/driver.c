@@ -140,6 +140,9 @@ static void do_effect(struct driver *d, struct core_effect *fx)
     case EFFECT_WEBHOOK_STOP:
         d->config.on_webhook_stop(d->config.owner, fx->webhook.id);
         break;
+    case EFFECT_SURVEY:
+        d->config.on_survey(d->config.owner, &fx->survey);
+        break;
     case EFFECT_LINK:
         d->config.on_link(d->config.owner, fx->link_kind, fx->link);
         break;

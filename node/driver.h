@@ -42,6 +42,8 @@ struct driver_config {
      * driver_pump(), not from inside this call. */
     void (*on_webhook)(void *owner, const struct webhook_attempt *attempt);
     void (*on_webhook_stop)(void *owner, uint64_t id);
+    /* Reports of nodes, for the admin address. */
+    void (*on_survey)(void *owner, const struct core_survey *survey);
     void (*on_drained)(void *owner);
 };
 

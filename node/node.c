@@ -62,7 +62,9 @@ static void end(struct node *n)
     n->ended = true;
     http_server_close(&n->api);
     http_server_close(&n->admin_server);
-    admin_free(&n->admin); /* its exchanges say no more than that they ended */
+    if (n->admin != NULL) {
+        admin_stop(n->admin);
+    }
     timer_close(&n->end_timer);
     turn_end_close(&n->turn_end);
 }
@@ -160,6 +162,20 @@ static void on_served(void *owner, const struct driver_served *served)
     trim_look(&n->trim);
 }
 
+static void on_survey(void *owner, const struct core_survey *survey)
+{
+    struct node *n = owner;
+    if (n->admin != NULL) {
+        admin_on_survey(n->admin, survey);
+    }
+}
+
+static void pump(void *owner)
+{
+    struct node *n = owner;
+    driver_pump(n->driver);
+}
+
 static void on_lag(void *owner, uint64_t late_ms)
 {
     struct node *n = owner;
@@ -231,6 +247,7 @@ static int make_driver(struct node *n, struct errmsg *em)
         .owner = n,
         .on_served = on_served,
         .on_lag = on_lag,
+        .on_survey = on_survey,
         .on_link = on_link,
         .on_webhook = on_webhook,
         .on_webhook_stop = on_webhook_stop,
@@ -273,6 +290,7 @@ static int make_admin(struct node *n, struct errmsg *em)
         .started_at_ms = loop_wall_ms(),
         .owner = n,
         .on_drain = drain,
+        .pump = pump,
         .add_metrics = add_metrics,
     };
     n->admin = admin_new(&admin);
@@ -456,6 +474,7 @@ void node_free(struct node **n)
     }
     signals_close(&mine->signals); /* not before: a late SIGTERM must not kill what ends well */
     driver_free(&mine->driver);
+    admin_free(&mine->admin);
     core_free(&mine->core);
     if (mine->loop != NULL) {
         loop_run(mine->loop); /* the timers of these */

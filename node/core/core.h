@@ -92,8 +92,19 @@ enum core_effect_kind {
     EFFECT_STOP,    /* `function`, `execution.id`: end it, no core_done() is awaited */
     EFFECT_WEBHOOK, /* `webhook`: one POST of the callback. Ends in core_webhook_done() */
     EFFECT_WEBHOOK_STOP, /* `webhook.id`: end it, nothing is awaited */
+    EFFECT_SURVEY,       /* `survey`: reports of nodes, for the admin address */
     EFFECT_LINK,         /* `link`: an effect of the cluster for its links */
     EFFECT_DRAINED,      /* the process may exit */
+};
+
+/* Tickets of cluster_survey() carry this mark, so that the core hands them on. */
+#define CORE_TICKET_SURVEY 2u
+
+struct core_survey {
+    enum cluster_effect_kind kind; /* CLUSTER_ASK_REPORT, _REPORT, _SURVEY_DONE */
+    uint64_t ticket;
+    uint64_t topic;          /* ASK_REPORT */
+    struct bytes node, text; /* REPORT */
 };
 
 struct core_effect {
@@ -103,6 +114,7 @@ struct core_effect {
     struct function *function;
     struct execution execution;
     struct webhook_attempt webhook;
+    struct core_survey survey;
     enum cluster_effect_kind link_kind;
     struct link_effect *link;
 };

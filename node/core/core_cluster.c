@@ -258,6 +258,11 @@ void core_handle(struct core *c, struct cluster_effect *fx)
     case CLUSTER_MEMBER:
         on_link(c, fx);
         break;
+    case CLUSTER_ASK_REPORT:
+    case CLUSTER_REPORT:
+    case CLUSTER_SURVEY_DONE:
+        on_survey(c, fx);
+        break;
     case CLUSTER_DRAINED:
         core_add_effect(c, EFFECT_DRAINED);
         break;
