@@ -173,6 +173,13 @@ struct cluster_progress {
 void cluster_answer_progress(struct cluster *c, uint64_t now_ms, uint64_t ticket,
                              const struct cluster_progress *p);
 
+/* Asks every live node for its report on `topic`. CLUSTER_REPORT for each that answers, then
+ * CLUSTER_SURVEY_DONE, within 500 ms; this node is not among them. */
+void cluster_survey(struct cluster *c, uint64_t now_ms, uint64_t ticket, uint8_t topic);
+
+/* The answer to CLUSTER_ASK_REPORT, with the effect's `ticket`. Copied; cut at 60 KiB. */
+void cluster_report(struct cluster *c, uint64_t now_ms, uint64_t ticket, struct bytes text);
+
 /* --- effects ----------------------------------------------------------------------------- */
 
 #define CLUSTER_EFFECTS(X)                                                                     \
@@ -187,6 +194,7 @@ void cluster_answer_progress(struct cluster *c, uint64_t now_ms, uint64_t ticket
     X(CANCELED)                                                                                \
     X(DROPPED)      /* ends it here; counted elsewhere */                                      \
     X(ASK_PROGRESS) /* `inv`, `ticket`: call cluster_answer_progress() */                      \
+    X(ASK_REPORT)   /* another node's survey: `ticket`, `fingerprint` is the topic */          \
     /* For a ticket. */                                                                        \
     X(COLLECT_SERVE)   /* `result`, own references: write it, then cluster_sent(); `view` */   \
     X(COLLECT_PEEKED)  /* `result`: borrowed; `view` */                                        \
@@ -203,6 +211,8 @@ void cluster_answer_progress(struct cluster *c, uint64_t now_ms, uint64_t ticket
     X(REGISTERED)                                                                              \
     X(REGISTER_FAILED)                                                                         \
     X(RESOLVED)                                                                                \
+    X(REPORT)      /* of a survey: `view.node`, `text` */                                      \
+    X(SURVEY_DONE) /* all have answered, or had time to */                                     \
     /* For the links and for people: `link`. */                                                \
     X(DIAL)                                                                                    \
     X(SEND)                                                                                    \
@@ -241,6 +251,7 @@ struct cluster_effect {
     struct guid guid;     /* REGISTERED, RESOLVED */
     uint64_t fingerprint; /* REGISTERED */
     bool found;           /* REGISTERED, RESOLVED */
+    struct bytes text;    /* REPORT */
     struct link_effect *link;
 };
 

@@ -3,6 +3,7 @@
 #include "cluster/accept.h"
 #include "cluster/claims.h"
 #include "cluster/questions.h"
+#include "cluster/survey.h"
 
 #include "base/unreachable.h"
 
@@ -160,6 +161,10 @@ static void due(struct cluster *c, struct op *op)
     case CLUSTER_OP_ACCEPT:
     case CLUSTER_OP_EXEC:
         accept_timeout(c, op);
+        break;
+    case CLUSTER_OP_SURVEY:
+    case CLUSTER_OP_REPORT:
+        survey_timeout(c, op);
         break;
     default:
         UNREACHABLE("not a kind of question");

@@ -9,6 +9,7 @@
 #include "cluster/payload.h"
 #include "cluster/questions.h"
 #include "cluster/streams.h"
+#include "cluster/survey.h"
 #include "cluster/takeover.h"
 
 /* By the least difference of the two clocks that was seen: what is more was the way. */
@@ -99,6 +100,12 @@ static void on_question(struct cluster *c, struct member *from, const struct msg
         break;
     case MSG_REGISTERED:
         questions_on_registered(c, from->node, &m->registered);
+        break;
+    case MSG_SURVEY:
+        survey_on_survey(c, from->node, &m->survey);
+        break;
+    case MSG_REPORT:
+        survey_on_report(c, from->node, &m->report);
         break;
     default:
         on_entry(c, from, m, aged);

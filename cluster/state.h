@@ -98,6 +98,8 @@ enum op_kind {
     CLUSTER_OP_RESOLVE,
     CLUSTER_OP_ACCEPT, /* waits for copies; key is not a ticket */
     CLUSTER_OP_EXEC,
+    CLUSTER_OP_SURVEY,
+    CLUSTER_OP_REPORT, /* the core is asked for its own */
 };
 
 enum vote_state {
@@ -152,6 +154,7 @@ struct op {
     uint16_t target; /* node that was asked */
     uint8_t tries;
     uint8_t acks_needed, acks, naks; /* ACCEPT, EXEC */
+    uint16_t awaited;                /* SURVEY: reports still to come */
     bool is_peek;
 };
 

@@ -84,7 +84,7 @@ void survey_on_report(struct cluster *c, uint16_t from, const struct msg_report 
     }
     struct cluster_effect *e = effects_add(&c->effects, CLUSTER_REPORT);
     e->ticket = op->ticket.value;
-    e->view.node = effects_keep(&c->effects, survey_node_name(c, from));
+    e->view.node = effects_keep(&c->effects, nodes_at(&c->nodes, from)->name);
     e->text = effects_keep(&c->effects, m->text);
     op->awaited--;
     if (op->awaited == 0) {

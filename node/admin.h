@@ -24,8 +24,8 @@ struct admin_config {
     bool available;
     uint64_t started_at_ms; /* wall clock */
     void *owner;
-    void (*on_drain)(void *owner); /* POST /v1/drain */
-    void (*pump)(void *owner);     /* after calls into the core */
+    void (*on_drain)(void *owner);                      /* POST /v1/drain */
+    void (*pump)(void *owner);                          /* after calls into the core */
     void (*add_metrics)(void *owner, struct text *out); /* the body of GET /metrics */
 };
 

@@ -5,7 +5,8 @@
 #include <stdlib.h>
 
 const char *const report_members[REPORT_NUMBERS] = {
-    "queued", "running", "ready", "bytes", "accepted", "collected", "expired", "canceled", "failed",
+    "queued",    "running", "ready",    "bytes",  "accepted",
+    "collected", "expired", "canceled", "failed",
 };
 
 static void numbers_of(const struct function *f, uint64_t number[REPORT_NUMBERS])

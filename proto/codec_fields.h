@@ -96,5 +96,7 @@ CODEC_DECLARE(ask)
 CODEC_DECLARE(status)
 CODEC_DECLARE(registration)
 CODEC_DECLARE(registered)
+CODEC_DECLARE(survey)
+CODEC_DECLARE(report)
 
 #endif

@@ -40,8 +40,9 @@ enum msg_limit {
     MSG_BITS_MAX = 131072, /* numbers covered by one DIGEST */
     MSG_NAME_MAX = 255,    /* bytes of a node's, zone's, cluster's name, an address, a reason */
     MSG_FUNCTION_MAX = 255,
-    MSG_KEY_MAX = 1024, /* bytes of a client id, a registered key */
-    MSG_URL_MAX = 8192, /* bytes of a callback URL */
+    MSG_KEY_MAX = 1024,         /* bytes of a client id, a registered key */
+    MSG_URL_MAX = 8192,         /* bytes of a callback URL */
+    MSG_REPORT_MAX = 60 * 1024, /* bytes of text in a REPORT */
 };
 
 /* A control lane is never held up by bodies. Each pair of nodes has one link of each. */
@@ -86,7 +87,9 @@ enum msg_lanes { ON_CONTROL = 1, ON_BULK = 2, ON_EITHER = 3 };
     X(STATUS, status, ON_CONTROL, 31)  /* answers STATUS_REQ and CANCEL */                     \
     X(CANCEL, ask, ON_CONTROL, 32)     /* any node -> home; STATUS answers */                  \
     X(REGISTER, registration, ON_CONTROL, 33)                                                  \
-    X(REGISTERED, registered, ON_CONTROL, 34) /* answers REGISTER */
+    X(REGISTERED, registered, ON_CONTROL, 34) /* answers REGISTER */                           \
+    X(SURVEY, survey, ON_CONTROL, 35)         /* any node -> all: your report, please */       \
+    X(REPORT, report, ON_CONTROL, 36)         /* answers SURVEY */
 
 enum msg_kind {
     MSG_NONE = 0,
@@ -396,6 +399,18 @@ struct msg_registered {
     uint64_t fingerprint;
 };
 
+/* --- reports for operators --------------------------------------------------------------- */
+
+struct msg_survey {
+    uint64_t request; /* the asker's own number, echoed */
+    uint8_t topic;    /* the cores' own word for what they report on */
+};
+
+struct msg_report {
+    uint64_t request;
+    struct bytes text; /* <= MSG_REPORT_MAX; lines, as the topic says */
+};
+
 /* --- the union
  * --------------------------------------------------------------------------------- */
 
@@ -429,6 +444,8 @@ struct msg {
         struct msg_status status;
         struct msg_registration registration;
         struct msg_registered registered;
+        struct msg_survey survey;
+        struct msg_report report;
     };
 };
 

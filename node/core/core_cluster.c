@@ -162,6 +162,16 @@ static void on_link(struct core *c, const struct cluster_effect *fx)
 /* --- the table of contents
  * -------------------------------------------------------------------- */
 
+static void on_survey(struct core *c, const struct cluster_effect *fx)
+{
+    struct core_survey *s = &core_add_effect(c, EFFECT_SURVEY)->survey;
+    s->kind = fx->kind;
+    s->ticket = fx->ticket;
+    s->topic = fx->fingerprint;
+    s->node = fx->view.node;
+    s->text = fx->text;
+}
+
 static void handle_claim(struct core *c, struct cluster_effect *fx)
 {
     if (ticket_is_webhook(fx->ticket)) {

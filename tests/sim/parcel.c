@@ -68,6 +68,9 @@ static void views_of(struct views *v, struct msg *m)
     case MSG_REGISTER:
         view(v, &m->registration.key);
         break;
+    case MSG_REPORT:
+        view(v, &m->report.text);
+        break;
     default:
         views_of_entries(v, m);
         break;

@@ -227,6 +227,9 @@ static void add_questions(struct sample *out, size_t *n)
         80, REGISTER_ADD, ID_IDEMPOTENCY, bytes_text("f\nkey"), id(22), 0xabcdef, 65000};
     add(out, n, "REGISTERED", MSG_REGISTERED)->registered =
         (struct msg_registered){80, true, id(23), 0xfedcba};
+    add(out, n, "SURVEY", MSG_SURVEY)->survey = (struct msg_survey){81, 'q'};
+    add(out, n, "REPORT", MSG_REPORT)->report =
+        (struct msg_report){81, bytes_text("q echo 1 2 3 4 5 6 7 8 9\n")};
 }
 
 size_t samples_make(struct sample *out, size_t max)
