@@ -9,6 +9,7 @@
 
 #include "io/ids.h"
 #include "io/timer.h"
+#include "io/turn_end.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -32,9 +33,11 @@ struct exchange {
 struct driver {
     struct driver_config config;
     struct timer *timer;
+    struct turn_end *turn_end;
     uint64_t timer_at_ms; /* UINT64_MAX: not armed */
     bool pumping;
     struct text scratch;
+    struct ids_block ids;
     struct exchange *spare;
     uint32_t spare_count;
     uint32_t open_count;
@@ -152,12 +155,13 @@ static void do_effect(struct driver *d, struct core_effect *fx)
     }
 }
 
-/* The timer is moved only when something is due earlier: a wake-up too many costs less than
- * setting it after every request. */
-static void arm(struct driver *d)
+/* Once for all events of a turn. The timer is moved only when something is due earlier: a
+ * wake-up too many costs less than setting it after every request. */
+static void on_turn_end(void *owner)
 {
+    struct driver *d = owner;
     uint64_t at = core_deadline_ms(d->config.core);
-    if (at >= d->timer_at_ms || d->timer == NULL) {
+    if (at >= d->timer_at_ms) {
         return;
     }
     d->timer_at_ms = at;
@@ -175,7 +179,6 @@ void driver_pump(struct driver *d)
         do_effect(d, &fx);
     }
     d->pumping = false;
-    arm(d);
 }
 
 static void on_timer(void *owner)
@@ -240,7 +243,7 @@ void driver_on_request(void *owner, struct http_exchange *x)
     }
     uint8_t random[GUID_SIZE] = {0};
     if (e->op.kind == OP_INVOKE) {
-        ids_random(random);
+        ids_random_from(&d->ids, random);
     }
     core_request(d->config.core, now(d), &e->call, random);
     driver_pump(d);
@@ -294,8 +297,9 @@ struct driver *driver_new(const struct driver_config *config)
     d->config = *config;
     d->timer_at_ms = UINT64_MAX;
     d->timer = timer_new(config->loop, on_timer, d);
-    if (d->timer == NULL) {
-        free(d);
+    d->turn_end = turn_end_new(config->loop, on_turn_end, d);
+    if (d->timer == NULL || d->turn_end == NULL) {
+        driver_free(&d);
         return NULL;
     }
     return d;
@@ -304,6 +308,7 @@ struct driver *driver_new(const struct driver_config *config)
 void driver_stop(struct driver *d)
 {
     timer_close(&d->timer);
+    turn_end_close(&d->turn_end);
 }
 
 void driver_free(struct driver **d)
@@ -314,7 +319,7 @@ void driver_free(struct driver **d)
         return;
     }
     assert(mine->open_count == 0);
-    timer_close(&mine->timer);
+    driver_stop(mine);
     text_fini(&mine->scratch);
     while (mine->spare != NULL) {
         struct exchange *e = mine->spare;

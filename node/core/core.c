@@ -112,8 +112,9 @@ bool core_next_effect(struct core *c, struct core_effect *out)
         core_handle(c, &fx);
     }
     *out = c->effects[c->effect_first];
-    c->effect_first = (c->effect_first + 1) % EFFECTS_MAX;
     c->effect_count--;
+    /* An empty ring begins at its front again, whose memory is warm. */
+    c->effect_first = c->effect_count == 0 ? 0 : (c->effect_first + 1) % EFFECTS_MAX;
     return true;
 }
 

@@ -109,14 +109,22 @@ struct core_survey {
 
 struct core_effect {
     enum core_effect_kind kind;
-    struct call *call;
-    struct op_reply reply;
-    struct function *function;
-    struct execution execution;
-    struct webhook_attempt webhook;
-    struct core_survey survey;
-    enum cluster_effect_kind link_kind;
-    struct link_effect *link;
+    union {
+        struct {
+            struct call *call;
+            struct op_reply reply;
+        };
+        struct {
+            struct function *function;
+            struct execution execution;
+        };
+        struct webhook_attempt webhook;
+        struct core_survey survey;
+        struct {
+            enum cluster_effect_kind link_kind;
+            struct link_effect *link;
+        };
+    };
 };
 
 /* False: none left. What is borrowed in it lives until the next call into the core. */

@@ -4,9 +4,8 @@
 
 const struct http_header *http_request_header(const struct http_request *r, const char *name)
 {
-    struct bytes wanted = bytes_text(name);
     for (size_t i = 0; i < r->header_count; i++) {
-        if (bytes_equal_nocase(r->headers[i].name, wanted)) {
+        if (bytes_is_nocase(r->headers[i].name, name)) {
             return &r->headers[i];
         }
     }

@@ -44,8 +44,13 @@ static inline bool bytes_is(struct bytes a, const char *text)
     return bytes_equal(a, bytes_text(text));
 }
 
+/* Most questions are about another name, and the first letter tells: letters of either case
+ * differ in one bit. */
 static inline bool bytes_is_nocase(struct bytes a, const char *text)
 {
+    if (a.size == 0 || ((a.at[0] ^ (uint8_t)text[0]) & 0xdf) != 0) {
+        return a.size == 0 && text[0] == '\0';
+    }
     return bytes_equal_nocase(a, bytes_text(text));
 }
 

@@ -51,29 +51,6 @@ void text_commit(struct text *t, size_t size)
     t->size += size;
 }
 
-void text_add(struct text *t, struct bytes b)
-{
-    if (b.size == 0) {
-        return;
-    }
-    bool has_room = t->room - t->size >= b.size; /* nearly always: many adds, few growths */
-    char *to = has_room ? t->at + t->size : text_reserve(t, b.size);
-    if (to != NULL) {
-        memcpy(to, b.at, b.size);
-        t->size += b.size;
-    }
-}
-
-void text_add_str(struct text *t, const char *s)
-{
-    text_add(t, bytes_text(s));
-}
-
-void text_add_char(struct text *t, char c)
-{
-    text_add(t, bytes_of(&c, 1));
-}
-
 void text_add_num(struct text *t, uint64_t n)
 {
     char *to = text_reserve(t, NUM_TEXT_MAX);

@@ -23,9 +23,6 @@ void text_clear(struct text *t);
 
 bool text_failed(const struct text *t);
 
-void text_add(struct text *t, struct bytes b);
-void text_add_str(struct text *t, const char *s);
-void text_add_char(struct text *t, char c);
 void text_add_num(struct text *t, uint64_t n);
 void text_addf(struct text *t, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
@@ -40,6 +37,31 @@ size_t text_utf8_sequence(struct bytes b);
 /* Room for `size` more bytes at the returned address, or NULL; text_commit() what was used. */
 char *text_reserve(struct text *t, size_t size);
 void text_commit(struct text *t, size_t size);
+
+/* Inline, because an answer is made of dozens of small pieces: those of a known size become
+ * a store or two. */
+static inline void text_add(struct text *t, struct bytes b)
+{
+    if (b.size == 0) {
+        return;
+    }
+    bool has_room = t->room - t->size >= b.size; /* nearly always: many adds, few growths */
+    char *to = has_room ? t->at + t->size : text_reserve(t, b.size);
+    if (to != NULL) {
+        memcpy(to, b.at, b.size);
+        t->size += b.size;
+    }
+}
+
+static inline void text_add_str(struct text *t, const char *s)
+{
+    text_add(t, bytes_of(s, strlen(s)));
+}
+
+static inline void text_add_char(struct text *t, char c)
+{
+    text_add(t, bytes_of(&c, 1));
+}
 
 static inline struct bytes text_view(const struct text *t)
 {
