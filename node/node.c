@@ -18,7 +18,6 @@
 #include "obs/log.h"
 #include "peering.h"
 #include "telemetry.h"
-#include "trim.h"
 #include "wiring.h"
 
 #include <assert.h>
@@ -34,7 +33,6 @@ struct node {
     struct log *log;
     struct telemetry *telemetry;
     struct budget budget;
-    struct trim trim;
     struct guid node_id;
     struct signals *signals;
     struct timer *end_timer;
@@ -159,7 +157,6 @@ static void on_served(void *owner, const struct driver_served *served)
 {
     struct node *n = owner;
     telemetry_served(n->telemetry, served);
-    trim_look(&n->trim);
 }
 
 static void on_survey(void *owner, const struct core_survey *survey)
@@ -180,7 +177,6 @@ static void on_lag(void *owner, uint64_t late_ms)
 {
     struct node *n = owner;
     telemetry_lag(n->telemetry, late_ms);
-    trim_look(&n->trim);
 }
 
 static void on_webhook(void *owner, const struct webhook_attempt *attempt)
@@ -416,7 +412,6 @@ int node_new(struct node **out, const struct config *config, struct errmsg *em)
     }
     n->config = config;
     n->budget.limit = config->limits.store_bytes;
-    n->trim.budget = &n->budget;
     ids_random(n->node_id.at);
     if (wiring_allow(&n->allow, config) != 0) {
         free(n);

@@ -100,8 +100,8 @@ def main():
             json.dump(baseline, f, indent=2, sort_keys=True)
             f.write('\n')
     if options.check and before and now > before * ALLOWED:
-        sys.exit(f'over the baseline by more than {100 * ALLOWED - 100:.0f} %: make it cheaper, '
-                 'or say in the commit why it must be so, and run it with --update')
+        sys.exit(f'over the baseline by more than {100 * ALLOWED - 100:.0f} %: make it '
+                 'cheaper, or say in the commit why it must be so, and run it with --update')
 
 
 if __name__ == '__main__':
