@@ -138,7 +138,7 @@ static void on_no_quorum(struct sim *s, struct ask *a)
 {
     mark(&s->marks, MARK_NO_QUORUM);
     if (a->record != NO_RECORD) {
-        truth_check_no_quorum(s, &s->records[a->record]);
+        truth_check_no_quorum(s, &s->records[a->record], a);
     }
     client_retry(s, a);
 }

@@ -163,18 +163,14 @@ void fault_end(struct sim *s, const struct plan_op *op)
     }
 }
 
+/* Each fault ends by itself, when its time is over; here the missing nodes come back. */
 void fault_heal_all(struct sim *s)
 {
     sim_note(s, "everything heals");
     sim_trouble(s);
     for (uint32_t i = 0; i < s->slot_count; i++) {
-        struct host *h = s->hosts[i];
-        if (h == NULL) {
+        if (s->hosts[i] == NULL) {
             host_start(s, i);
-        } else {
-            h->paused_until_us = 0;
-            h->slow_until_us = 0;
-            h->budget.limit = h->memory_limit;
         }
     }
 }

@@ -273,6 +273,8 @@ bool truth_has_holder(const struct sim *s, const struct record *r)
     return any;
 }
 
+/* Who is gone, or was called dead for good, stays so. Another DEAD may be a mistake: who was
+ * only out of reach comes back. */
 void truth_check_member(struct sim *s, struct host *h, const struct guid *node, int state,
                         bool final)
 {
@@ -281,7 +283,7 @@ void truth_check_member(struct sim *s, struct host *h, const struct guid *node, 
             sim_fail(s, "V1", "node %u revives a dead one", h->slot);
         }
     }
-    if (state == MEMBER_DEAD && final) {
+    if (state == MEMBER_DEAD && (final || truth_member(s, node) == NULL)) {
         h->dead = realloc(h->dead, (h->dead_count + 1) * sizeof *h->dead);
         assert(h->dead != NULL);
         h->dead[h->dead_count++] = *node;

@@ -132,7 +132,7 @@ void truth_check_view(struct sim *s, const struct record *r, const struct host *
 void truth_check_unknown(struct sim *s, const struct record *r, const struct host *h);
 
 /* 503 for want of arbiters. */
-void truth_check_no_quorum(struct sim *s, const struct record *r);
+void truth_check_no_quorum(struct sim *s, const struct record *r, const struct ask *a);
 
 /* `found` or not: the owner of the name of `r`. */
 void truth_check_resolved(struct sim *s, const struct record *r,

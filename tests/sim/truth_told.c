@@ -119,24 +119,24 @@ const struct host *truth_member(const struct sim *s, const struct guid *node)
     return NULL;
 }
 
-void truth_check_no_quorum(struct sim *s, const struct record *r)
+static bool undisturbed_since(const struct sim *s, uint64_t at_us)
+{
+    return s->history.faults_active == 0 && s->history.trouble_us + CALM_MS * 1000ull < at_us;
+}
+
+void truth_check_no_quorum(struct sim *s, const struct record *r, const struct ask *a)
 {
     bool all = r->arbiter_count > 0 || !s->died[r->home_incarnation];
     for (uint32_t i = 0; i < r->arbiter_count; i++) {
         all = all && truth_member(s, &r->arbiters[i]) != NULL;
     }
-    if (all && sim_is_calm(s, CALM_MS)) {
+    if (all && undisturbed_since(s, a->asked_us)) {
         sim_fail(s, "503",
                  "inv %u: all arbiters live and are reachable, and there is no quorum", r->inv);
     }
 }
 
 /* --- names ----------------------------------------------------------------------------- */
-
-static bool undisturbed_since(const struct sim *s, uint64_t at_us)
-{
-    return s->history.faults_active == 0 && s->history.trouble_us + CALM_MS * 1000ull < at_us;
-}
 
 static const struct record *owner_of(const struct sim *s, const struct record *r)
 {

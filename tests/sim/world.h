@@ -108,7 +108,7 @@ void sim_trouble(struct sim *s);
 void fault_begin(struct sim *s, const struct plan_op *op, size_t number);
 void fault_end(struct sim *s, const struct plan_op *op);
 
-/* Ends every fault and starts every missing node. */
+/* Starts every missing node. */
 void fault_heal_all(struct sim *s);
 
 /* --- final.c: what must be true at the end --------------------------------------------------
