@@ -84,7 +84,7 @@ void truth_ready(struct sim *s, struct record *r, const struct host *h,
     if (r->ready_us == 0) {
         r->ready_us = s->now_us;
     }
-    if (r->stage == STAGE_REFUSED) {
+    if (r->stage == STAGE_REFUSED && !s->history.disturbed && s->history.deaths == 0) {
         sim_fail(s, "W3", "node %u: inv %u was refused, and is ready", h->slot, r->inv);
     }
     if (r->run_count == 0) {
@@ -179,9 +179,8 @@ void truth_check_serve(struct sim *s, struct record *r, const struct ask *a,
                        const struct result *result)
 {
     const struct host *h = host_at(s, a->slot);
-    if (a->token > 0) {
-        r->token_served = true;
-    }
+    r->token_served = r->token_served || a->token > 0;
+    r->served_us = r->served_us == 0 ? s->now_us : r->served_us;
     if (r->run_count == 0 && r->ready_us == 0 && r->stage != STAGE_ACCEPTED) {
         sim_fail(s, "S2", "inv %u is served, and was never accepted", r->inv);
     }

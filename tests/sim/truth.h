@@ -55,6 +55,7 @@ struct record {
 
     uint64_t claimant; /* who was delivered completely; 0: nobody */
     uint32_t delivered_count;
+    uint64_t served_us;   /* a core first said: serve it */
     uint64_t taken_us;    /* the first complete delivery */
     uint64_t canceled_us; /* a host has told a client so */
     bool cancel_asked, token_served, release_asked;

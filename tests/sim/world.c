@@ -77,6 +77,16 @@ void sim_trouble(struct sim *s)
 
 /* --- events ---------------------------------------------------------------------------- */
 
+/* It takes ten seconds, and then the node starts anew. */
+static bool is_draining(const struct sim *s)
+{
+    bool any = false;
+    for (uint32_t i = 0; i < s->slot_count; i++) {
+        any = any || s->hosts[i] == NULL || s->hosts[i]->draining;
+    }
+    return any;
+}
+
 static void next_phase(struct sim *s)
 {
     switch (s->phase) {
@@ -86,7 +96,7 @@ static void next_phase(struct sim *s)
         sim_later(s, SETTLE_US, EVENT_PHASE, NULL, 0);
         break;
     case PHASE_SETTLE:
-        if (!sim_is_calm(s, CALM_MS)) { /* a drain, or a function that kills its node */
+        if (!sim_is_calm(s, CALM_MS) || is_draining(s)) {
             if (++s->settles > SETTLES_MAX) {
                 sim_fail(s, "V1", "the cluster does not come to rest");
             }
