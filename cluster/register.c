@@ -20,7 +20,11 @@ static bool send_registration(struct cluster *c, uint16_t node, uint64_t request
     m.registration.request = request;
     m.registration.op = (uint8_t)what;
     m.registration.space = r->space;
-    m.registration.key = r->key;
+    m.registration.key =
+        effects_keep(&c->effects, r->key); /* the caller's ends with its call */
+    if (m.registration.key.size != r->key.size) {
+        return false;
+    }
     m.registration.guid = r->guid;
     m.registration.fingerprint = r->fingerprint;
     m.registration.keep_ms = r->keep_ms;
