@@ -19,7 +19,8 @@ enum {
     DIAL_MS = 3000,     /* the driver ends a dial after 2 s */
     WAIT_FIRST_MS = 100,
     WAIT_MAX_MS = 2000,
-    OTHER_DIALS_MS = 600, /* the smaller id leaves the dialling to the larger one */
+    OTHER_DIALS_MS = 600,   /* the smaller id leaves the dialling to the larger one */
+    BOTH_DIALLED_MS = 1500, /* how long after the greeting the other side may not know of it */
     SEED_STAYS_MS = 60 * 1000,
     SEEDS_MAX = 1024,
 };
@@ -466,6 +467,15 @@ static void link_up(struct cluster *c, struct link *link, struct member *m,
     members_wake(c, c->now_ms);
 }
 
+/* Both dialled at once, and ours is kept. Who dials while there has been a link for long has
+ * lost its end of it, which nobody could tell us: then the new one counts. */
+static bool is_duplicate(const struct cluster *c, const struct link *old,
+                         const struct member *m)
+{
+    return old != NULL && old->is_ours && is_larger(c, m) &&
+           c->now_ms - old->opened_at_ms < BOTH_DIALLED_MS;
+}
+
 static void on_hello(struct cluster *c, struct link *link, const struct msg_hello *h)
 {
     const char *reason;
@@ -480,8 +490,7 @@ static void on_hello(struct cluster *c, struct link *link, const struct msg_hell
         return;
     }
     link->lane = (enum msg_lane)h->lane;
-    const struct link *old = m->links[link->lane];
-    if (old != NULL && old->is_ours && is_larger(c, m)) {
+    if (is_duplicate(c, m->links[link->lane], m)) {
         reject(c, link, REJECT_DUPLICATE, "there is a link of that lane already");
         return;
     }
