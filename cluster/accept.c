@@ -10,6 +10,7 @@
 #include "cluster/store.h"
 #include "cluster/streams.h"
 #include "cluster/takeover.h"
+#include "cluster/trust.h"
 
 #include <assert.h>
 
@@ -195,6 +196,15 @@ void accept_confirm(struct cluster *c, uint16_t to, const struct guid *guid, uin
     send_control(c, to, &m);
 }
 
+/* Of an orphan it may be what was missing to run it. */
+static void copy_is_here(struct cluster *c, uint16_t from, const struct invocation *inv)
+{
+    accept_confirm(c, from, &inv->guid, 0);
+    if (trust_is_dead(c, (uint16_t)inv->origin)) {
+        takeover_wake(c);
+    }
+}
+
 static void decline(struct cluster *c, uint16_t to, const struct guid *guid, enum msg_nak why)
 {
     struct msg m = {.kind = MSG_ACCEPT_NAK};
@@ -281,7 +291,7 @@ void accept_on_accept(struct cluster *c, uint16_t from, const struct msg_accept 
         return;
     }
     if (!follows) {
-        accept_confirm(c, from, &m->entry.guid, 0);
+        copy_is_here(c, from, inv);
     }
 }
 
@@ -295,5 +305,5 @@ void accept_request_complete(struct cluster *c, struct invocation *inv, uint16_t
     }
     x->request->body = body;
     x->is_partial = false;
-    accept_confirm(c, from, &inv->guid, 0);
+    copy_is_here(c, from, inv);
 }

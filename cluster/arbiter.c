@@ -1,6 +1,7 @@
 #include "cluster/arbiter.h"
 
 #include "cluster/claims.h"
+#include "cluster/publish.h"
 #include "cluster/send.h"
 #include "cluster/store.h"
 #include "cluster/trust.h"
@@ -137,9 +138,11 @@ static bool shares_token(const struct cluster *c, const struct extra *x,
 enum arbiter_answer arbiter_claim(struct cluster *c, struct invocation *inv,
                                   const struct arbiter_claim *claim)
 {
-    struct extra *x = store_extra(c, inv);
+    struct extra *x = inv->is_over ? NULL : store_extra(c, inv);
     if (x == NULL) {
-        return ARBITER_FULL;
+        return !inv->is_over   ? ARBITER_FULL
+               : inv->is_bound ? ARBITER_COLLECTED
+                               : ARBITER_EXPIRED;
     }
     if (*chain_find(c, &x->holders, claim->node, claim->counter) != 0) {
         return ARBITER_GRANTED;
@@ -265,6 +268,9 @@ static void keep_for_token(struct cluster *c, struct invocation *inv,
 
 void arbiter_taken(struct cluster *c, struct invocation *inv, const struct arbiter_taken *t)
 {
+    if (inv->is_over) {
+        return;
+    }
     if (t->webhook != WEBHOOK_NONE) {
         inv->webhook = t->webhook & 3u;
     }
@@ -274,7 +280,13 @@ void arbiter_taken(struct cluster *c, struct invocation *inv, const struct arbit
         }
         return;
     }
-    store_end(c, inv, t->end);
+    bool waits =
+        t->end == INVOCATION_COLLECTED && inv_is_ready(inv) && !publish_is_owner(c, inv);
+    if (waits) {
+        store_hold_over(c, inv, t->end);
+    } else {
+        store_end(c, inv, t->end);
+    }
 }
 
 bool arbiter_holds(const struct cluster *c, const struct invocation *inv, uint16_t node,
@@ -368,6 +380,9 @@ void arbiter_on_claim(struct cluster *c, uint16_t from, const struct msg_claim *
         break;
     case ARBITER_COLLECTED:
         tell_denied(c, &m->guid, from, m->no.counter, DENY_COLLECTED);
+        break;
+    case ARBITER_EXPIRED:
+        tell_denied(c, &m->guid, from, m->no.counter, DENY_EXPIRED);
         break;
     case ARBITER_UNBOUND:
         tell_denied(c, &m->guid, from, m->no.counter, DENY_UNBOUND);

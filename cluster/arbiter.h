@@ -31,7 +31,8 @@ enum arbiter_answer {
     ARBITER_HELD,
     ARBITER_FULL,
     ARBITER_COLLECTED, /* bound to another token */
-    ARBITER_UNBOUND,   /* to free it: it is not that token's */
+    ARBITER_EXPIRED,
+    ARBITER_UNBOUND, /* to free it: it is not that token's */
 };
 
 enum arbiter_answer arbiter_claim(struct cluster *c, struct invocation *inv,

@@ -37,6 +37,11 @@ void claims_begin(struct cluster *c, struct op *op)
         claim_finish(c, op, ANSWER_ENDED, (enum invocation_state)t->state);
         return;
     }
+    if (inv != NULL && inv->is_over) {
+        claim_finish(c, op, ANSWER_ENDED,
+                     inv->is_bound ? INVOCATION_COLLECTED : INVOCATION_EXPIRED);
+        return;
+    }
     if (inv != NULL && inv_is_ready(inv) && store_deadline_ms(c, inv) <= c->now_ms) {
         store_end(c, store_find(c, &op->guid), INVOCATION_EXPIRED); /* S6; answers all */
         return;

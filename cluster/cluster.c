@@ -321,7 +321,7 @@ static bool answer_from_here(struct cluster *c, const struct cluster_collect *in
     if (in->function.size > 0 && !bytes_equal(in->function, view.function)) {
         view = (struct invocation_view){.guid = in->guid};
         answer_now(c, in->ticket, CLUSTER_COLLECT_UNKNOWN, &view);
-    } else if (inv == NULL || (inv->is_bound && in->token.size == 0)) {
+    } else if (inv == NULL || inv->is_over || (inv->is_bound && in->token.size == 0)) {
         answer_now(c, in->ticket, CLUSTER_COLLECT_GONE, &view);
     } else if (!inv_is_ready(inv) && in->wait_ms == 0) {
         answer_now(c, in->ticket, CLUSTER_COLLECT_PENDING, &view);

@@ -4,6 +4,8 @@
 #include "cluster/payload.h"
 #include "cluster/send.h"
 #include "cluster/store.h"
+#include "cluster/takeover.h"
+#include "cluster/trust.h"
 
 static bool is_sound(const struct msg_entry *e)
 {
@@ -100,8 +102,11 @@ void entries_on_create(struct cluster *c, uint16_t from, const struct msg_create
     if (!was_ready) {
         become_ready(c, inv, m, aged_ms);
     }
-    if (!inv->has_payload && m->has_payload) {
+    if (!inv->has_payload && m->has_payload && !inv->is_over) {
         take_payload(c, from, inv, m);
+    }
+    if (trust_is_dead(c, (uint16_t)inv->origin)) {
+        takeover_wake(c);
     }
     claims_on_ready(c, &guid);
 }

@@ -130,7 +130,7 @@ static void complete(struct cluster *c, struct assembly *a)
     struct result result = {.headers = a->headers, .body = a->body};
     a->headers = a->body = NULL;
     assembly_free(a);
-    if (inv == NULL || inv->has_payload || !inv_is_ready(inv)) {
+    if (inv == NULL || inv->has_payload || inv->is_over || !inv_is_ready(inv)) {
         result_drop(&result);
         return;
     }

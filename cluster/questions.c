@@ -102,8 +102,9 @@ static bool is_in_charge(const struct cluster *c, const struct invocation *inv)
 static void cancel(struct cluster *c, struct op *op)
 {
     struct invocation *inv = store_find(c, &op->guid);
-    if (inv != NULL && inv->is_bound) {
-        answer_claim(c, op, ANSWER_ENDED, INVOCATION_COLLECTED);
+    if (inv != NULL && (inv->is_bound || inv->is_over)) {
+        answer_claim(c, op, ANSWER_ENDED,
+                     inv->is_bound ? INVOCATION_COLLECTED : INVOCATION_EXPIRED);
         ops_free(c, op);
     } else if (inv != NULL && inv_is_ready(inv)) {
         op->purpose = CLAIM_CANCEL;

@@ -45,6 +45,7 @@ struct invocation {
     uint32_t is_bound : 1;    /* taken by a token; kept for it until the deadline */
     uint32_t drop_result : 1;
     uint32_t arbiter_count : 2;
+    uint32_t is_over : 1; /* expired, or collected if bound; kept until its home tells so */
 };
 
 _Static_assert(sizeof(struct invocation) <= 80, "a stored callback may cost 160 bytes in all");

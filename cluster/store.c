@@ -15,6 +15,8 @@
 
 #define DEADLINE_MAX (UINT32_MAX - 1)
 
+#define HOLD_OVER_MS 3000 /* more than a silent node is believed in */
+
 bool store_charge(struct cluster *c, size_t size)
 {
     while (!budget_charge(c->budget, size)) {
@@ -427,16 +429,38 @@ void store_free(struct cluster *c, uint32_t handle)
 /* --- time is over ----------------------------------------------------------------------------
  */
 
+void store_hold_over(struct cluster *c, struct invocation *inv, enum invocation_state end)
+{
+    struct guid guid = inv->guid;
+    inv->is_over = 1;
+    inv->is_bound = end == INVOCATION_COLLECTED;
+    drop_payload(c, inv);
+    arbiter_end(c, inv, end);
+    store_set_deadline(c, inv, c->now_ms + HOLD_OVER_MS);
+    store_trim(c, inv);
+    claims_on_end(c, &guid, end);
+}
+
+static void expire(struct cluster *c, struct invocation *inv)
+{
+    enum invocation_state end = inv->is_bound ? INVOCATION_COLLECTED : INVOCATION_EXPIRED;
+    bool is_owner = publish_is_owner(c, inv);
+    if (!inv->is_over && !is_owner && inv_is_arbiter(inv, SELF)) {
+        store_hold_over(c, inv, end);
+        return;
+    }
+    inv->is_known = inv->is_known || (inv->is_over && is_owner);
+    store_end(c, inv, end);
+}
+
 void store_expire(struct cluster *c, uint32_t limit)
 {
-    uint32_t handle = 0;
     for (uint32_t i = 0; i < limit; i++) {
-        handle = wheel_pop(&c->deadlines, c->now_ms);
+        uint32_t handle = wheel_pop(&c->deadlines, c->now_ms);
         if (handle == 0) {
             break;
         }
-        struct invocation *inv = inv_at(c, handle);
-        store_end(c, inv, inv->is_bound ? INVOCATION_COLLECTED : INVOCATION_EXPIRED);
+        expire(c, inv_at(c, handle));
     }
 }
 

@@ -67,6 +67,11 @@ void store_end_elsewhere(struct cluster *c, struct invocation *inv, enum invocat
 /* A copy that could not be kept: neither ended nor here. */
 void store_forget(struct cluster *c, struct invocation *inv);
 
+/* It is over, COLLECTED or EXPIRED, and its home should count that. Whether that still can is
+ * not known yet: the body goes, everybody is told, nobody is served any more, and the entry
+ * stays until the home has told it too, or silence would have been noticed. */
+void store_hold_over(struct cluster *c, struct invocation *inv, enum invocation_state end);
+
 /* It was never accepted: no tombstone, no count; the effect is REFUSED. */
 void store_refuse(struct cluster *c, struct invocation *inv);
 

@@ -207,7 +207,7 @@ static bool tell(struct cluster *c, struct member *m, uint16_t origin, uint64_t 
 {
     struct invocation *inv =
         c->nodes.at[origin] == NULL ? NULL : store_find_seq(c, origin, seq);
-    if (inv == NULL) {
+    if (inv == NULL || inv->is_over) {
         return true; /* ended in the meantime: nothing to tell */
     }
     return inv_is_ready(inv) ? send_create(c, m, inv) : streams_send_accept(c, m, inv);
@@ -235,7 +235,7 @@ static void pump_created(struct cluster *c, struct member *m)
         struct event e = *event_at(r, m->created_cursor);
         m->created_cursor++;
         struct invocation *inv = store_find_seq(c, e.origin, e.seq);
-        if (inv != NULL && inv_is_ready(inv)) {
+        if (inv != NULL && inv_is_ready(inv) && !inv->is_over) {
             send_create(c, m, inv);
         }
     }
@@ -369,8 +369,8 @@ void publish_ended(struct cluster *c, struct invocation *inv, enum invocation_st
         return;
     }
     c->streams->version++;
-    if (end == INVOCATION_EXPIRED || !publish_is_owner(c, inv)) {
-        return; /* everybody sees time pass */
+    if (!publish_is_owner(c, inv)) {
+        return;
     }
     struct event e = {.seq = inv->seq,
                       .origin = (uint16_t)inv->origin,

@@ -21,6 +21,7 @@ enum {
 void takeover_wake(struct cluster *c)
 {
     c->members->scan_at_ms = c->now_ms;
+    members_wake(c, c->now_ms);
 }
 
 /* --- acting ------------------------------------------------------------------------------ */
@@ -137,8 +138,25 @@ static void adopt_ready(struct cluster *c, struct invocation *inv)
         return;
     }
     inv->is_known = 1;
+    if (inv->is_over) {
+        store_end(c, inv, inv->is_bound ? INVOCATION_COLLECTED : INVOCATION_EXPIRED);
+        return;
+    }
     c->counters.orphans_resolved++;
     store_tell_ready(c, inv);
+}
+
+static bool has_request(const struct cluster *c, const struct invocation *inv)
+{
+    const struct extra *x = inv->extra == 0 ? NULL : extra_at(c, inv->extra);
+    return x != NULL && x->request != NULL && !x->is_partial;
+}
+
+/* Of an orphan that is here: something that another has. */
+static bool lacks(const struct cluster *c, const struct invocation *inv, bool is_ready_there)
+{
+    return inv_is_ready(inv) ? !inv->has_payload && is_ready_there
+                             : is_ready_there || !has_request(c, inv);
 }
 
 static void adopt(struct cluster *c, struct invocation *inv)
@@ -148,8 +166,7 @@ static void adopt(struct cluster *c, struct invocation *inv)
         return;
     }
     const struct extra *x = inv->extra == 0 ? NULL : extra_at(c, inv->extra);
-    if (inv->is_known || x == NULL || x->request == NULL || x->is_partial ||
-        x->accept_op != 0) {
+    if (inv->is_known || !has_request(c, inv) || x->accept_op != 0) {
         return; /* it runs here, will run, or its request is not here */
     }
     if (inv->on_node_loss == ON_NODE_LOSS_DROP) {
@@ -183,7 +200,7 @@ static void offer(struct cluster *c, uint16_t origin, struct member *to)
             break;
         }
         const struct invocation *inv = store_find_seq(c, origin, seq);
-        if (inv_is_arbiter(inv, to->node) && inv_is_arbiter(inv, SELF)) {
+        if (!inv->is_over && inv_is_arbiter(inv, to->node) && inv_is_arbiter(inv, SELF)) {
             at[m.seqs.count++] = seq << 1 | inv_is_ready(inv);
         }
         seq++;
@@ -290,8 +307,7 @@ void takeover_on_offer(struct cluster *c, struct member *from, const struct msg_
         const struct invocation *inv = origin == 0 ? NULL : store_find_seq(c, origin, seq);
         if (origin != 0 && seqmap_has_ended(&nodes_at(&c->nodes, origin)->seqs, seq)) {
             ended[ended_count++] = seq;
-        } else if (inv == NULL || (!inv_is_ready(inv) && (m->seqs[i] & 1) != 0) ||
-                   (inv_is_ready(inv) && !inv->has_payload)) {
+        } else if (inv == NULL || lacks(c, inv, (m->seqs[i] & 1) != 0)) {
             lacking[fetch.seqs.count++] = seq;
         }
     }

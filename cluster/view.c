@@ -23,7 +23,9 @@ void view_of_entry(struct invocation_view *out, const struct cluster *c,
         .function = names_at(&c->names, inv->function),
         .node = node_name(c, inv->origin),
         .client_id = invocation_client_id(inv),
-        .state = inv->is_bound ? INVOCATION_COLLECTED : (enum invocation_state)inv->state,
+        .state = inv->is_bound  ? INVOCATION_COLLECTED
+                 : inv->is_over ? INVOCATION_EXPIRED
+                                : (enum invocation_state)inv->state,
         .result_status = inv->status,
         .attempt = inv->attempt,
         .created_at_ms = point(created),
@@ -31,6 +33,9 @@ void view_of_entry(struct invocation_view *out, const struct cluster *c,
         .webhook = (enum webhook_state)inv->webhook,
         .bytes = (uint32_t)invocation_bytes(inv),
     };
+    if (inv->is_over) {
+        out->ended_at_ms = point(created + inv->deadline);
+    }
     if (inv_is_ready(inv)) {
         out->completed_at_ms = point(created + inv->ttl_or_completed);
         out->expires_at_ms = point(created + inv->deadline);

@@ -76,6 +76,7 @@ static bool ask(struct cluster *c, struct op *op, uint32_t i, enum answer *answe
     case ARBITER_UNBOUND:
         *answer = ANSWER_WAIT_OVER;
         break;
+    case ARBITER_EXPIRED:
     case ARBITER_COLLECTED:
         break;
     }
