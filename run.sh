@@ -100,7 +100,8 @@ wait_for() { # wait_for SECONDS COMMAND...
     done
 }
 
-title "Starting a scoring service and $nodes node(s)"
+if [ "$nodes" = 1 ]; then what="1 node"; else what="$nodes nodes"; fi
+title "Starting a scoring service and $what"
 python3 tests/functions/score_http.py --listen 127.0.0.1:0 >"$work/score.out" 2>&1 &
 pids+=($!)
 wait_for 10 grep -q listening "$work/score.out" || die "the scoring service did not start"
@@ -148,7 +149,7 @@ for ((n = 1; n <= nodes; n++)); do
     wait_for 20 is_ready "${admin[n]}" ||
         die "node $n is not ready: $(curl -s "http://${admin[n]}/readyz")"
 done
-expect "$nodes node(s) ready" ok ok
+expect "$what ready" ok ok
 
 # The walk --------------------------------------------------------------------------------
 
