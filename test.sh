@@ -158,6 +158,7 @@ run_quick() {
     configure dev && run_ctest "style" dev -L style
     build dev && run_ctest "dev: units" dev -LE style
     run_pytest "dev: API" dev tests/api
+    run_pytest "dev: documents" dev tests/docs
     run_pytest "dev: cluster" dev tests/cluster
 }
 
@@ -210,7 +211,7 @@ run_bench_checks() {
 run_all() {
     run_quick
     build clang && run_ctest "clang: units" clang -LE style
-    run_pytest "clang: API" clang tests/api -m "not slow"
+    CALLBACKD_TEST_NODES=1 run_pytest "clang: API" clang tests/api -m "not slow"
     build release && run_ctest "release: units" release -LE style
     run_pytest "release: hostile and many" release tests/api -m "many"
     run_bench_checks

@@ -28,13 +28,6 @@ static void peek(struct cluster *c, struct op *op, const struct invocation *inv)
     }
 }
 
-static void not_found(struct cluster *c, struct op *op)
-{
-    claim_finish(c, op,
-                 trust_may_exist(c, &op->guid) ? ANSWER_NO_QUORUM_LEFT : ANSWER_NEVER_HEARD,
-                 INVOCATION_QUEUED);
-}
-
 void claims_begin(struct cluster *c, struct op *op)
 {
     struct watch *w = watch_of(c, op);
@@ -65,7 +58,7 @@ void claims_begin(struct cluster *c, struct op *op)
         op->phase = OP_LOCATING;
         votes_arm(c, op);
         if (!locate_ask(c, op)) {
-            not_found(c, op);
+            claim_finish(c, op, ANSWER_NEVER_HEARD, INVOCATION_QUEUED);
         }
         return;
     }
@@ -386,7 +379,7 @@ void claims_on_located(struct cluster *c, struct op *op, const struct msg_status
     }
     struct watch *w = watch_of(c, op);
     if (m->answer != ANSWER_STATUS) {
-        not_found(c, op);
+        claim_finish(c, op, ANSWER_NEVER_HEARD, INVOCATION_QUEUED);
         return;
     }
     if (op->function != 0 && !bytes_equal(names_at(&c->names, op->function), m->function)) {

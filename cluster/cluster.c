@@ -268,6 +268,9 @@ void cluster_complete(struct cluster *c, uint64_t now_ms, struct invocation *inv
     struct guid guid = inv->guid;
     *result = (struct result){0};
     store_ready(c, inv, &r);
+    if (invocation_callback_url(inv).size > 0) {
+        inv->webhook = WEBHOOK_PENDING; /* the copies say it too */
+    }
     if (drop) {
         store_end(c, inv, INVOCATION_COLLECTED);
         return;

@@ -180,11 +180,19 @@ static bool add_error(struct text *t, const struct invocation_info *info)
     return true;
 }
 
-static void add_status(struct text *t, const struct invocation_info *info)
+/* The id that was asked for: of what has ended, the core no longer knows the client's. */
+static struct bytes asked_id(const struct op_request *op, const struct invocation_info *info,
+                             char guid[GUID_TEXT_SIZE])
+{
+    return op->id.space == ID_INFERENCE ? op->id.text : id_text(info, guid);
+}
+
+static void add_status(struct text *t, const struct op_request *op,
+                       const struct invocation_info *info)
 {
     char guid[GUID_TEXT_SIZE];
     text_add_str(t, "{\"Id\":");
-    text_add_json(t, id_text(info, guid));
+    text_add_json(t, asked_id(op, info, guid));
     text_add_str(t, ",\"Error\":");
     if (!add_error(t, info)) {
         text_add_str(t, "null");
@@ -194,24 +202,25 @@ static void add_status(struct text *t, const struct invocation_info *info)
                                                         : ",\"Status\":\"Completed\"}");
 }
 
-static void add_inference_id(struct http_answer *answer, const struct invocation_info *info)
+static void add_inference_id(struct http_answer *answer, const struct op_request *op,
+                             const struct invocation_info *info)
 {
     char guid[GUID_TEXT_SIZE];
-    http_answer_header(answer, "X-Inference-Id", id_text(info, guid));
+    http_answer_header(answer, "X-Inference-Id", asked_id(op, info, guid));
 }
 
 static void render_result(const struct http_request *in, const struct op_request *op,
                           struct op_reply *reply, struct http_answer *answer)
 {
     if (reply->outcome == OUT_RESULT || reply->outcome == OUT_READY) {
-        add_inference_id(answer, &reply->info);
+        add_inference_id(answer, op, &reply->info);
     }
     if (reply->outcome != OUT_PENDING) {
         native_render_callback(in, op, reply, answer);
         return;
     }
-    add_inference_id(answer, &reply->info);
-    add_status(&answer->content, &reply->info);
+    add_inference_id(answer, op, &reply->info);
+    add_status(&answer->content, op, &reply->info);
     struct text location = {0};
     text_add_str(&location, "/status/");
     text_add(&location, op->function);
@@ -230,10 +239,10 @@ static void verda_render(const struct dialect_config *config, const struct http_
         render_result(in, op, reply, answer);
     } else if (reply->outcome == OUT_STATUS) {
         begin_json(answer, 200);
-        add_inference_id(answer, &reply->info);
-        add_status(&answer->content, &reply->info);
+        add_inference_id(answer, op, &reply->info);
+        add_status(&answer->content, op, &reply->info);
     } else if (reply->outcome == OUT_RESULT) {
-        add_inference_id(answer, &reply->info);
+        add_inference_id(answer, op, &reply->info);
         answer_add_call_id(answer, &reply->info);
         text_add_str(&answer->headers, "Vary: Prefer\r\n");
         answer_function(answer, reply);

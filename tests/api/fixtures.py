@@ -32,6 +32,8 @@ def make_starter(started):
 def stop_all(started):
     faults = []
     for node in reversed(started):
+        node.ask_to_stop()
+    for node in reversed(started):
         try:
             node.stop()
         except AssertionError as fault:
@@ -80,12 +82,12 @@ def node_count(request):
 
 @pytest.fixture(scope='module')
 def start_service(node_count, tmp_path_factory):
-    """start_service(functions, settings, env): what clients talk to; see service.py."""
+    """start_service(functions, settings, env, arguments): what clients talk to."""
     started = []
 
-    def start(functions=None, settings=None, env=None):
+    def start(functions=None, settings=None, env=None, arguments=()):
         folder = tmp_path_factory.mktemp('service')
-        started.append(Service(node_count, folder, functions, settings, env))
+        started.append(Service(node_count, folder, functions, settings, env, arguments))
         return started[-1]
     yield start
     stop_all(started)

@@ -103,7 +103,7 @@ class Node(Client):
                                         errors='replace')
         self.reader = threading.Thread(target=self.read_log, daemon=True)
         self.reader.start()
-        self.ended = False
+        self.ended = self.asked = False
         if not self.ready.wait(START_SECONDS) or self.process.poll() is not None:
             self.process.kill()
             raise AssertionError(f'no ready line from {self.command}:\n{self.log()}')
@@ -152,13 +152,18 @@ class Node(Client):
         with open(f'/proc/{self.process.pid}/statm', encoding='ascii') as stream:
             return int(stream.read().split()[1]) * os.sysconf('SC_PAGE_SIZE')
 
+    def ask_to_stop(self, signum=signal.SIGTERM):
+        """So that several nodes end at the same time; stop() then waits for each."""
+        if not self.asked and self.process.poll() is None:
+            self.process.send_signal(signum)
+        self.asked = True
+
     def stop(self, signum=signal.SIGTERM, seconds=30):
         """Ends the node and requires that it ends well."""
         if self.ended:
             return
         self.ended = True
-        if self.process.poll() is None:
-            self.process.send_signal(signum)
+        self.ask_to_stop(signum)
         try:
             self.process.wait(seconds)
         except subprocess.TimeoutExpired:

@@ -6,18 +6,19 @@ from balancer import open_balancer
 from node import Client, Node
 
 # How many nodes each test of a dialect runs against, in turn.
-SIZES = [int(n) for n in os.environ.get('CALLBACKD_TEST_NODES', '1').split(',')]
+SIZES = [int(n) for n in os.environ.get('CALLBACKD_TEST_NODES', '1,3').split(',')]
 
 
 class Service(Client):
     """`count` nodes that know each other, and the balancer before them when there are more
     than one."""
 
-    def __init__(self, count, folder, functions=None, settings=None, env=None):
+    def __init__(self, count, folder, functions=None, settings=None, env=None,
+                 arguments=()):
         self.nodes, self.balancer = [], None
         try:
             for number in range(count):
-                self.add_node(number, count, functions, settings, env)
+                self.add_node(number, count, (functions, settings, arguments, env))
             for node in self.nodes:
                 wait_members(node, count)
         except BaseException:
@@ -29,7 +30,8 @@ class Service(Client):
             self.balancer = open_balancer([n.api for n in self.nodes], folder)
             self.api = self.balancer.address
 
-    def add_node(self, number, count, functions, settings, env):
+    def add_node(self, number, count, given):
+        functions, settings, more, env = given
         merged = dict(settings or {})
         arguments = ['--name', f'n{number + 1}']
         if count > 1:
@@ -37,7 +39,7 @@ class Service(Client):
             merged.setdefault('cluster.expect', number + 1)
         if self.nodes:
             arguments += ['--seeds', '%s:%d' % self.nodes[0].cluster]
-        self.nodes.append(Node(functions, merged, arguments, env))
+        self.nodes.append(Node(functions, merged, [*arguments, *more], env))
 
     @property
     def url(self):
@@ -47,11 +49,16 @@ class Service(Client):
         """The nodes one by one, when a test must know which one answers."""
         return self.nodes
 
+    def ask_to_stop(self):
+        for node in self.nodes:
+            node.ask_to_stop()
+
     def stop(self):
         if self.balancer is not None:
             self.balancer.close()
         faults = []
-        for node in reversed(self.nodes):
+        self.ask_to_stop()
+        for node in self.nodes:
             try:
                 node.stop()
             except AssertionError as fault:

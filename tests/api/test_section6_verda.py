@@ -218,8 +218,11 @@ def test_the_client_may_choose_the_id(verda, kind):
     assert (answer.status, answer.json()['Id']) == (202, mine)
     assert answer.header('X-Inference-Id') == mine
     assert wait_completed(verda, 'echo', mine)['Id'] == mine
-    assert ask(verda, 'result', 'echo', mine).body == b'mine'
+    answer = ask(verda, 'result', 'echo', mine)
+    assert (answer.body, answer.header('X-Inference-Id')) == (b'mine', mine)
     assert ask(verda, 'result', 'echo', mine).status == 410
+    found = ask(verda, 'status', 'echo', mine)
+    assert (found.json()['Id'], found.header('X-Inference-Id')) == (mine, mine)
 
 
 def test_a_second_use_is_409(verda):
