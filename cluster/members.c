@@ -4,6 +4,7 @@
 #include "cluster/detector.h"
 #include "cluster/digest.h"
 #include "cluster/links_inner.h"
+#include "cluster/questions.h"
 #include "cluster/send.h"
 #include "cluster/store.h"
 #include "cluster/streams.h"
@@ -182,6 +183,7 @@ void members_set_state(struct cluster *c, struct member *m, enum msg_member_stat
         e->final = m->is_buried;
     }
     takeover_wake(c);
+    register_members_changed(c);
     claims_on_members(c);
     members_wake(c, c->now_ms);
 }
@@ -308,6 +310,7 @@ void members_tick(struct cluster *c)
     members_wake(c, digest_tick(c));
     members_wake(c, takeover_tick(c));
     members_wake(c, members_drain_tick(c));
+    members_wake(c, register_sweep(c) ? UINT64_MAX : c->now_ms);
     if (ms->joined_at_ms == 0) {
         look_whether_joined(c);
         members_wake(c, c->now_ms + 50);

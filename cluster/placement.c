@@ -93,12 +93,12 @@ uint32_t placement_arbiters(const struct cluster *c, const struct guid *guid,
     return count;
 }
 
-uint16_t placement_registrar(const struct cluster *c, uint8_t space, struct bytes key)
+uint16_t placement_registrar(const struct cluster *c, const struct guid *name)
 {
     if (c->members == NULL) {
         return SELF;
     }
-    uint64_t thing = hash_bytes(key, REGISTER_KEY + space);
+    uint64_t thing = hash_16(name->at, REGISTER_KEY);
     uint16_t best = SELF;
     uint64_t best_weight = c->is_draining ? 0 : weight(c, SELF, thing);
     for (const struct list *l = c->members->all.next; l != &c->members->all; l = l->next) {

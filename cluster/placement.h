@@ -12,6 +12,6 @@ uint32_t placement_arbiters(const struct cluster *c, const struct guid *guid,
                             uint16_t out[MSG_ARBITERS_MAX]);
 
 /* Who keeps that name. */
-uint16_t placement_registrar(const struct cluster *c, uint8_t space, struct bytes key);
+uint16_t placement_registrar(const struct cluster *c, const struct guid *name);
 
 #endif

@@ -20,4 +20,9 @@ void questions_leave(struct cluster *c, struct op *op);
 /* Names whose time is over: kept on while what they name is known. */
 void questions_tick(struct cluster *c, uint32_t limit);
 
+/* Names follow their registrars when members come and go: begins anew; and goes on, true when
+ * all have been told. */
+void register_members_changed(struct cluster *c);
+bool register_sweep(struct cluster *c);
+
 #endif

@@ -11,23 +11,31 @@
 enum {
     REGISTER_MS = 600,    /* for the registrar's answer */
     LOOK_AGAIN_MS = 1000, /* whether what a name names is still known */
+    SWEEP_BUCKETS = 256,  /* of the registry, in one step */
 };
 
-static bool send_registration(struct cluster *c, uint16_t node, uint64_t request,
-                              enum msg_register_op what, const struct cluster_register *r)
+/* A name, and whose it shall be; on the wire the key is its hash. */
+struct naming {
+    uint64_t ticket; /* 0: nobody waits */
+    struct guid name;
+    struct guid guid;
+    uint64_t fingerprint;
+    uint32_t keep_ms;
+};
+
+static bool send_naming(struct cluster *c, uint16_t node, uint64_t request,
+                        enum msg_register_op what, const struct naming *n)
 {
     struct msg m = {.kind = MSG_REGISTER};
     m.registration.request = request;
     m.registration.op = (uint8_t)what;
-    m.registration.space = r->space;
-    m.registration.key =
-        effects_keep(&c->effects, r->key); /* the caller's ends with its call */
-    if (m.registration.key.size != r->key.size) {
+    m.registration.key = effects_keep(&c->effects, bytes_of(n->name.at, GUID_SIZE));
+    if (m.registration.key.size != GUID_SIZE) {
         return false;
     }
-    m.registration.guid = r->guid;
-    m.registration.fingerprint = r->fingerprint;
-    m.registration.keep_ms = r->keep_ms;
+    m.registration.guid = n->guid;
+    m.registration.fingerprint = n->fingerprint;
+    m.registration.keep_ms = n->keep_ms;
     return send_control(c, node, &m);
 }
 
@@ -41,27 +49,28 @@ static void answer(struct cluster *c, uint64_t ticket, enum cluster_effect_kind 
     e->fingerprint = entry->fingerprint;
 }
 
-static int keep(struct cluster *c, const struct cluster_register *r,
-                struct registry_entry *entry)
+static int keep(struct cluster *c, const struct naming *n, struct registry_entry *entry)
 {
-    uint64_t until = c->now_ms + r->keep_ms + c->config.retention_ms;
-    *entry = (struct registry_entry){r->guid, r->fingerprint};
-    return registry_add(&c->registry, r->space, r->key, entry, until);
+    *entry = (struct registry_entry){n->guid, n->fingerprint};
+    return registry_add(&c->registry, &n->name, entry,
+                        c->now_ms + n->keep_ms + c->config.retention_ms);
 }
 
 /* Asks the registrar; false: it cannot be reached. */
 static bool ask(struct cluster *c, uint16_t registrar, enum msg_register_op what,
-                const struct cluster_register *r)
+                const struct naming *n)
 {
     struct op *op =
-        ops_new(c, r->ticket, what == REGISTER_ADD ? CLUSTER_OP_REGISTER : CLUSTER_OP_RESOLVE);
+        ops_new(c, n->ticket, what == REGISTER_ADD ? CLUSTER_OP_REGISTER : CLUSTER_OP_RESOLVE);
     if (op == NULL) {
         return false;
     }
-    op->guid = r->guid;
-    op->fingerprint = r->fingerprint;
+    op->guid = n->guid;
+    op->fingerprint = n->fingerprint;
+    op->keep_ms = n->keep_ms;
+    op->token = n->name;
     uint64_t number = ops_number(c, op);
-    if (number == 0 || !send_registration(c, registrar, number, what, r)) {
+    if (number == 0 || !send_naming(c, registrar, number, what, n)) {
         ops_free(c, op);
         return false;
     }
@@ -72,15 +81,21 @@ static bool ask(struct cluster *c, uint16_t registrar, enum msg_register_op what
 void cluster_register(struct cluster *c, uint64_t now_ms, const struct cluster_register *in)
 {
     c->now_ms = now_ms;
-    uint16_t registrar = placement_registrar(c, in->space, in->key);
+    struct naming n = {.ticket = in->ticket,
+                       .name = registry_hash(in->space, in->key),
+                       .guid = in->guid,
+                       .fingerprint = in->fingerprint,
+                       .keep_ms = in->keep_ms};
+    uint16_t registrar = placement_registrar(c, &n.name);
     struct registry_entry entry = {in->guid, in->fingerprint};
-    if (registrar != SELF) {
-        if (!ask(c, registrar, REGISTER_ADD, in)) {
+    bool is_here = registry_find(&c->registry, &n.name, &entry);
+    if (registrar != SELF && !is_here) {
+        if (!ask(c, registrar, REGISTER_ADD, &n)) {
             answer(c, in->ticket, CLUSTER_REGISTER_FAILED, &entry, false);
         }
         return;
     }
-    int rc = keep(c, in, &entry);
+    int rc = keep(c, &n, &entry);
     bool failed = rc != 0 && rc != ERR_INUSE;
     answer(c, in->ticket, failed ? CLUSTER_REGISTER_FAILED : CLUSTER_REGISTERED, &entry,
            rc == ERR_INUSE);
@@ -90,48 +105,43 @@ void cluster_unregister(struct cluster *c, uint64_t now_ms, uint8_t space, struc
                         const struct guid *guid)
 {
     c->now_ms = now_ms;
-    uint16_t registrar = placement_registrar(c, space, key);
-    if (registrar == SELF) {
-        registry_remove(&c->registry, space, key, guid);
-        return;
+    struct naming n = {.name = registry_hash(space, key), .guid = *guid};
+    uint16_t registrar = placement_registrar(c, &n.name);
+    registry_remove(&c->registry, &n.name, guid);
+    if (registrar != SELF) {
+        send_naming(c, registrar, 0, REGISTER_REMOVE, &n);
     }
-    struct cluster_register r = {.space = space, .key = key, .guid = *guid};
-    send_registration(c, registrar, 0, REGISTER_REMOVE, &r);
 }
 
 void cluster_resolve(struct cluster *c, uint64_t now_ms, uint64_t ticket, uint8_t space,
                      struct bytes key)
 {
     c->now_ms = now_ms;
-    uint16_t registrar = placement_registrar(c, space, key);
+    struct naming n = {.ticket = ticket, .name = registry_hash(space, key)};
+    uint16_t registrar = placement_registrar(c, &n.name);
     struct registry_entry entry = {0};
-    if (registrar == SELF) {
-        bool found = registry_find(&c->registry, space, key, &entry);
+    bool found = registry_find(&c->registry, &n.name, &entry);
+    if (found || registrar == SELF || !ask(c, registrar, REGISTER_FIND, &n)) {
         answer(c, ticket, CLUSTER_RESOLVED, &entry, found);
-        return;
-    }
-    struct cluster_register r = {.ticket = ticket, .space = space, .key = key};
-    if (!ask(c, registrar, REGISTER_FIND, &r)) {
-        answer(c, ticket, CLUSTER_RESOLVED, &entry, false);
     }
 }
 
 void questions_on_registration(struct cluster *c, uint16_t from,
                                const struct msg_registration *m)
 {
-    struct cluster_register r = {.space = m->space,
-                                 .key = m->key,
-                                 .guid = m->guid,
-                                 .fingerprint = m->fingerprint,
-                                 .keep_ms = m->keep_ms};
+    if (m->key.size != GUID_SIZE) {
+        return;
+    }
+    struct naming n = {.guid = m->guid, .fingerprint = m->fingerprint, .keep_ms = m->keep_ms};
+    memcpy(n.name.at, m->key.at, GUID_SIZE);
     struct registry_entry entry = {m->guid, m->fingerprint};
     bool found = false;
     if (m->op == REGISTER_REMOVE) {
-        registry_remove(&c->registry, m->space, m->key, &m->guid);
+        registry_remove(&c->registry, &n.name, &m->guid);
     } else if (m->op == REGISTER_FIND) {
-        found = registry_find(&c->registry, m->space, m->key, &entry);
+        found = registry_find(&c->registry, &n.name, &entry);
     } else {
-        int rc = keep(c, &r, &entry);
+        int rc = keep(c, &n, &entry);
         if (rc != 0 && rc != ERR_INUSE) {
             return; /* no room: its time runs out there, and the client is told 503 */
         }
@@ -147,6 +157,17 @@ void questions_on_registration(struct cluster *c, uint16_t from,
     }
 }
 
+/* The home keeps the name of its own invocation as well. */
+static void keep_own(struct cluster *c, const struct op *op)
+{
+    struct naming n = {.name = op->token,
+                       .guid = op->guid,
+                       .fingerprint = op->fingerprint,
+                       .keep_ms = op->keep_ms};
+    struct registry_entry entry;
+    keep(c, &n, &entry);
+}
+
 void questions_on_registered(struct cluster *c, uint16_t from, const struct msg_registered *m)
 {
     (void)from;
@@ -154,12 +175,54 @@ void questions_on_registered(struct cluster *c, uint16_t from, const struct msg_
     if (op == NULL || (op->kind != CLUSTER_OP_REGISTER && op->kind != CLUSTER_OP_RESOLVE)) {
         return;
     }
+    if (op->kind == CLUSTER_OP_REGISTER && !m->found) {
+        keep_own(c, op);
+    }
     struct registry_entry entry = {m->guid, m->fingerprint};
     answer(c, op->ticket.value,
            op->kind == CLUSTER_OP_REGISTER ? CLUSTER_REGISTERED : CLUSTER_RESOLVED, &entry,
            m->found);
     ops_free(c, op);
 }
+
+/* --- when the members have changed -----------------------------------------------------------
+ */
+
+void register_members_changed(struct cluster *c)
+{
+    c->names_sweep = 0;
+}
+
+static void tell_registrar(struct cluster *c, const struct registration *reg)
+{
+    struct naming n = {.guid = reg->guid, .fingerprint = reg->fingerprint};
+    memcpy(n.name.at, reg->key, GUID_SIZE);
+    uint16_t registrar = placement_registrar(c, &n.name);
+    n.keep_ms = reg->until_ms > c->now_ms ? (uint32_t)(reg->until_ms - c->now_ms) : 0;
+    if (registrar != SELF) {
+        send_naming(c, registrar, 0, REGISTER_ADD, &n);
+    }
+}
+
+/* Every name here is told to who is its registrar now. */
+bool register_sweep(struct cluster *c)
+{
+    for (uint32_t i = 0; i < SWEEP_BUCKETS; i++) {
+        if (c->names_sweep >= c->registry.table.bucket_count) {
+            return true;
+        }
+        uint32_t handle = 0;
+        const struct registration *reg;
+        while ((reg = registry_walk(&c->registry, c->names_sweep, &handle)) != NULL) {
+            tell_registrar(c, reg);
+        }
+        c->names_sweep++;
+    }
+    return false;
+}
+
+/* --- forgetting
+ * ------------------------------------------------------------------------------- */
 
 /* How long a name whose time was over must stay because of what it names; 0: no longer. */
 static uint64_t needed_until_ms(const struct cluster *c, const struct guid *guid)

@@ -18,7 +18,7 @@ static uint64_t due_at(const void *owner, const void *item)
 
 int registry_init(struct registry *r, struct budget *budget, uint64_t hash_key, uint64_t now_ms)
 {
-    *r = (struct registry){.budget = budget, .hash_key = hash_key};
+    *r = (struct registry){.budget = budget};
     pool_init(&r->pool, sizeof(struct registration), r);
     struct wheel_config wheel = {.pool = &r->pool,
                                  .link_offset = offsetof(struct registration, wheel),
@@ -41,27 +41,28 @@ void registry_fini(struct registry *r)
     *r = (struct registry){0};
 }
 
-static struct guid hash_of(const struct registry *r, uint8_t space, struct bytes key)
+/* Every node must come to the same, so there is no secret in it: who makes two keys collide
+ * has chosen both of them himself. */
+struct guid registry_hash(uint8_t space, struct bytes key)
 {
-    uint64_t low = hash_bytes(key, r->hash_key + space);
-    uint64_t high = hash_bytes(key, hash_mix(r->hash_key ^ space, 0x9e3779b97f4a7c15u));
+    uint64_t low = hash_bytes(key, 0x1f83d9abfb41bd6bu + space);
+    uint64_t high = hash_bytes(key, hash_mix(0x5be0cd19137e2179u ^ space, 0x9e3779b97f4a7c15u));
     struct guid g;
     memcpy(g.at, &low, 8);
     memcpy(g.at + 8, &high, 8);
     return g;
 }
 
-static struct registration *find(const struct registry *r, uint8_t space, struct bytes key)
+static struct registration *find(const struct registry *r, const struct guid *name)
 {
-    struct guid hash = hash_of(r, space, key);
-    uint32_t handle = table_find(&r->table, &hash);
+    uint32_t handle = table_find(&r->table, name);
     return handle == 0 ? NULL : pool_at(&r->pool, handle);
 }
 
-int registry_add(struct registry *r, uint8_t space, struct bytes key,
-                 struct registry_entry *entry, uint64_t until_ms)
+int registry_add(struct registry *r, const struct guid *name, struct registry_entry *entry,
+                 uint64_t until_ms)
 {
-    struct registration *reg = find(r, space, key);
+    struct registration *reg = find(r, name);
     if (reg != NULL && !guid_equal(&reg->guid, &entry->guid)) {
         *entry = (struct registry_entry){reg->guid, reg->fingerprint};
         return ERR_INUSE;
@@ -78,10 +79,9 @@ int registry_add(struct registry *r, uint8_t space, struct bytes key,
         return ERR_NOMEM;
     }
     reg = pool_at(&r->pool, handle);
-    struct guid hash = hash_of(r, space, key);
     *reg = (struct registration){
         .guid = entry->guid, .fingerprint = entry->fingerprint, .until_ms = until_ms};
-    memcpy(reg->key, hash.at, GUID_SIZE);
+    memcpy(reg->key, name->at, GUID_SIZE);
     if (table_add(&r->table, handle) != 0) {
         pool_free(&r->pool, handle);
         budget_return(r->budget, REGISTRATION_CHARGE);
@@ -91,24 +91,31 @@ int registry_add(struct registry *r, uint8_t space, struct bytes key,
     return 0;
 }
 
-bool registry_find(const struct registry *r, uint8_t space, struct bytes key,
+bool registry_find(const struct registry *r, const struct guid *name,
                    struct registry_entry *out)
 {
-    const struct registration *reg = find(r, space, key);
+    const struct registration *reg = find(r, name);
     if (reg != NULL) {
         *out = (struct registry_entry){reg->guid, reg->fingerprint};
     }
     return reg != NULL;
 }
 
-void registry_remove(struct registry *r, uint8_t space, struct bytes key,
-                     const struct guid *guid)
+void registry_remove(struct registry *r, const struct guid *name, const struct guid *guid)
 {
-    struct registration *reg = find(r, space, key);
+    struct registration *reg = find(r, name);
     if (reg != NULL && guid_equal(&reg->guid, guid)) {
         wheel_remove(&r->wheel, pool_handle(&r->pool, reg));
         registry_drop(r, reg);
     }
+}
+
+const struct registration *registry_walk(const struct registry *r, uint32_t bucket,
+                                         uint32_t *handle)
+{
+    *handle = *handle == 0 ? table_bucket(&r->table, bucket)
+                           : ((struct registration *)pool_at(&r->pool, *handle))->hash_next;
+    return *handle == 0 ? NULL : pool_at(&r->pool, *handle);
 }
 
 struct registration *registry_due(struct registry *r, uint64_t now_ms)

@@ -1,6 +1,7 @@
 /* The names that clients chose, as far as this node is their registrar (PROTOCOL.md 3): which
  * invocation a key of a space belongs to. Keys are kept as 128-bit hashes, so an entry has one
- * size, and their length costs nothing. Who the registrar of a key is, is not decided here.
+ * size, and their length costs nothing. Who the registrar of a key is, is not decided here. A
+ * home keeps its own invocations' names too, so that a new registrar can be told.
  */
 #ifndef CLUSTER_REGISTRY_H
 #define CLUSTER_REGISTRY_H
@@ -25,7 +26,6 @@ struct registry {
     struct table table;
     struct wheel wheel;
     struct budget *budget;
-    uint64_t hash_key;
 };
 
 /* ERR_NOMEM. */
@@ -38,17 +38,24 @@ struct registry_entry {
     uint64_t fingerprint;
 };
 
+/* What a name is known by, the same at every node. */
+struct guid registry_hash(uint8_t space, struct bytes key);
+
 /* Keeps the name for `entry`, until `until_ms`. ERR_INUSE: it has an owner, who is put into
  * *entry. ERR_FULL, ERR_NOMEM. The same owner again is no conflict: 0. */
-int registry_add(struct registry *r, uint8_t space, struct bytes key,
-                 struct registry_entry *entry, uint64_t until_ms);
+int registry_add(struct registry *r, const struct guid *name, struct registry_entry *entry,
+                 uint64_t until_ms);
 
-bool registry_find(const struct registry *r, uint8_t space, struct bytes key,
+bool registry_find(const struct registry *r, const struct guid *name,
                    struct registry_entry *out);
 
 /* Only if it is that one's. */
-void registry_remove(struct registry *r, uint8_t space, struct bytes key,
-                     const struct guid *guid);
+void registry_remove(struct registry *r, const struct guid *name, const struct guid *guid);
+
+/* The names in one of the table's buckets, for walking through all of them piece by piece.
+ * NULL: no more; `*handle` begins as 0. */
+const struct registration *registry_walk(const struct registry *r, uint32_t bucket,
+                                         uint32_t *handle);
 
 /* One whose time is over, taken out; NULL: none. Say with registry_keep() that it shall stay
  * longer, or with registry_drop() that it shall not. */

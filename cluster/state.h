@@ -207,6 +207,7 @@ struct cluster {
 
     struct list claims;     /* every struct op that is a claim */
     struct list assemblies; /* payload.c: bodies on their way here */
+    uint32_t names_sweep;   /* register.c: the next bucket */
     uint64_t last_seq;      /* given out to an own invocation */
     uint64_t claim_counter;
     uint64_t op_serial;

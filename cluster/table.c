@@ -149,6 +149,11 @@ uint32_t table_find(const struct table *t, const struct guid *key)
     return 0;
 }
 
+uint32_t table_bucket(const struct table *t, uint32_t index)
+{
+    return index < t->bucket_count ? *bucket_at(t, index) : 0;
+}
+
 uint32_t table_any(const struct table *t)
 {
     for (uint32_t i = t->count == 0 ? 0 : t->bucket_count; i > 0; i--) {

@@ -40,6 +40,9 @@ uint32_t table_find(const struct table *t, const struct guid *key);
 /* Some item, to empty a table one by one; 0: it is empty. */
 uint32_t table_any(const struct table *t);
 
+/* The first item of a bucket, 0: none; buckets at and above t->bucket_count are empty. */
+uint32_t table_bucket(const struct table *t, uint32_t index);
+
 /* It must be there. */
 void table_remove(struct table *t, uint32_t handle);
 
