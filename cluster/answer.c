@@ -2,6 +2,7 @@
 
 #include "cluster/send.h"
 #include "cluster/store.h"
+#include "cluster/trust.h"
 #include "cluster/view.h"
 
 static enum cluster_effect_kind effect_of(const struct op *op, enum answer answer)
@@ -109,6 +110,7 @@ void answer_status(struct cluster *c, const struct op *op, const struct invocati
     e->ticket = op->ticket.value;
     e->view = *view;
     e->view.client_id = effects_keep(&c->effects, view->client_id);
+    e->view.unsure = view->unsure || (!view->known && trust_may_exist(c, &op->guid));
 }
 
 /* --- views that travel -------------------------------------------------------------------- */

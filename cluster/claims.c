@@ -28,6 +28,13 @@ static void peek(struct cluster *c, struct op *op, const struct invocation *inv)
     }
 }
 
+static void not_found(struct cluster *c, struct op *op)
+{
+    claim_finish(c, op,
+                 trust_may_exist(c, &op->guid) ? ANSWER_NO_QUORUM_LEFT : ANSWER_NEVER_HEARD,
+                 INVOCATION_QUEUED);
+}
+
 void claims_begin(struct cluster *c, struct op *op)
 {
     struct watch *w = watch_of(c, op);
@@ -58,7 +65,7 @@ void claims_begin(struct cluster *c, struct op *op)
         op->phase = OP_LOCATING;
         votes_arm(c, op);
         if (!locate_ask(c, op)) {
-            claim_finish(c, op, ANSWER_NEVER_HEARD, INVOCATION_QUEUED);
+            not_found(c, op);
         }
         return;
     }
@@ -379,7 +386,7 @@ void claims_on_located(struct cluster *c, struct op *op, const struct msg_status
     }
     struct watch *w = watch_of(c, op);
     if (m->answer != ANSWER_STATUS) {
-        claim_finish(c, op, ANSWER_NEVER_HEARD, INVOCATION_QUEUED);
+        not_found(c, op);
         return;
     }
     if (op->function != 0 && !bytes_equal(names_at(&c->names, op->function), m->function)) {

@@ -231,6 +231,7 @@ enum cluster_effect_kind {
  * milliseconds of this node; 0: not known. */
 struct invocation_view {
     bool known;
+    bool unsure; /* not known, but who could know cannot be asked now: 503, not 404 */
     struct guid guid;
     struct bytes function, node, client_id; /* borrowed until the next call */
     enum invocation_state state;

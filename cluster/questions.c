@@ -125,7 +125,9 @@ static void cancel(struct cluster *c, struct op *op)
             return;
         }
         op->kind = CLUSTER_OP_CANCEL;
-        answer_claim(c, op, ANSWER_NEVER_HEARD, INVOCATION_QUEUED);
+        answer_claim(c, op,
+                     trust_may_exist(c, &op->guid) ? ANSWER_NO_QUORUM_LEFT : ANSWER_NEVER_HEARD,
+                     INVOCATION_QUEUED);
         ops_free(c, op);
     }
 }
@@ -176,10 +178,11 @@ void questions_on_cancel(struct cluster *c, uint16_t from, const struct msg_ask 
 
 static void canceled_elsewhere(struct cluster *c, struct op *op, const struct msg_status *m)
 {
+    bool is_unknown = m->answer == ANSWER_UNKNOWN && !trust_may_exist(c, &op->guid);
     struct cluster_effect *e =
         effects_add(&c->effects, m->answer == ANSWER_CANCELED   ? CLUSTER_CANCEL_DONE
                                  : m->answer == ANSWER_CONFLICT ? CLUSTER_CANCEL_CONFLICT
-                                 : m->answer == ANSWER_UNKNOWN  ? CLUSTER_CANCEL_UNKNOWN
+                                 : is_unknown                   ? CLUSTER_CANCEL_UNKNOWN
                                                                 : CLUSTER_CANCEL_NO_QUORUM);
     e->ticket = op->ticket.value;
     answer_view(c, &e->view, m);
@@ -238,6 +241,7 @@ void questions_timeout(struct cluster *c, struct op *op)
     if (op->kind == CLUSTER_OP_STATUS) {
         struct invocation_view view;
         view_find(&view, c, &op->guid);
+        view.unsure = !view.known;
         answer_status(c, op, &view);
     } else if (op->kind == CLUSTER_OP_ASK_CANCEL) {
         e = effects_add(&c->effects, CLUSTER_CANCEL_NO_QUORUM);
@@ -248,6 +252,7 @@ void questions_timeout(struct cluster *c, struct op *op)
                                                                      : CLUSTER_RESOLVED);
         e->ticket = op->ticket.value;
         e->guid = op->guid;
+        e->view.unsure = true;
     }
     ops_free(c, op);
 }

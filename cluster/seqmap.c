@@ -33,6 +33,13 @@ static bool is_in_range(const struct seqmap *m, uint64_t seq)
     return seq >= m->low && seq < m->high;
 }
 
+/* The last page that may be there. That of `low` may, also when no number is known: what has
+ * ended in it stays until `low` leaves it. */
+static uint64_t last_page(const struct seqmap *m)
+{
+    return (m->high > m->low ? m->high - 1 : m->low) >> PAGE_BITS;
+}
+
 static void page_drop(struct seqmap *m, uint64_t page)
 {
     struct seqpage **slot = &m->ring[page & (m->room - 1)];
@@ -59,11 +66,8 @@ static int ring_resize(struct seqmap *m, uint32_t room)
     if (ring == NULL) {
         return ERR_NOMEM;
     }
-    if (m->room > 0 && m->high > m->low) {
-        uint64_t last = (m->high - 1) >> PAGE_BITS;
-        for (uint64_t page = m->low >> PAGE_BITS; page <= last; page++) {
-            ring[page & (room - 1)] = page_at(m, page);
-        }
+    for (uint64_t page = m->low >> PAGE_BITS; page <= last_page(m); page++) {
+        ring[page & (room - 1)] = page_at(m, page);
     }
     free(m->ring);
     m->ring = ring;
@@ -230,13 +234,9 @@ void seqmap_raise(struct seqmap *m, uint64_t low)
         return;
     }
     assert(seqmap_next_live(m, m->low, low) == low);
-    uint64_t known = low < m->high ? low : m->high;
-    for (uint64_t page = m->low >> PAGE_BITS; m->room > 0 && page < known >> PAGE_BITS;
-         page++) {
+    uint64_t page = m->low >> PAGE_BITS;
+    for (; m->room > 0 && page <= last_page(m) && page < low >> PAGE_BITS; page++) {
         page_drop(m, page);
-    }
-    if (low >= m->high && m->room > 0 && m->high > m->low) {
-        page_drop(m, (m->high - 1) >> PAGE_BITS);
     }
     m->low = low;
     m->high = low > m->high ? low : m->high;

@@ -71,3 +71,29 @@ uint16_t trust_home_of(const struct cluster *c, const struct guid *guid)
     }
     return 0;
 }
+
+static bool is_in_doubt(const struct cluster *c, const struct member *m)
+{
+    return !m->is_buried && !trust_is_reachable(c, m->node) &&
+           c->now_ms - m->state_since_ms < DOUBT_MS;
+}
+
+bool trust_may_exist(const struct cluster *c, const struct guid *guid)
+{
+    if (c->members == NULL) {
+        return false;
+    }
+    uint16_t home = trust_home_of(c, guid);
+    if (home != 0 && trust_is_reachable(c, home)) {
+        return false; /* it knows best, and was asked */
+    }
+    if (!members_are_joined(c)) {
+        return true;
+    }
+    for (const struct list *l = c->members->all.next; l != &c->members->all; l = l->next) {
+        if (is_in_doubt(c, list_item(l, struct member, link))) {
+            return true;
+        }
+    }
+    return false;
+}

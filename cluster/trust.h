@@ -20,6 +20,13 @@ bool trust_is_dead(const struct cluster *c, uint16_t node);
 bool trust_may_vote(struct cluster *c, struct invocation *inv, uint16_t from,
                     const struct msg_claim *m);
 
+/* May it exist although nobody who could be asked has heard of it? While this node has not
+ * joined, and for DOUBT_MS after a node that could know became unreachable without leaving:
+ * then the answer is "ask again" (503), never "no" (404). */
+bool trust_may_exist(const struct cluster *c, const struct guid *guid);
+
+#define DOUBT_MS 60000u
+
 /* The member whose tag is in that GUID; 0: none is known. */
 uint16_t trust_home_of(const struct cluster *c, const struct guid *guid);
 

@@ -97,7 +97,7 @@ void core_ask_resolved(struct core *c, struct call *call, const struct cluster_e
         call->id = fx->guid;
         ask(c, call);
     } else {
-        core_reply_plain(c, call, OUT_UNKNOWN);
+        core_reply_plain(c, call, fx->view.unsure ? OUT_NO_QUORUM : OUT_UNKNOWN);
     }
 }
 

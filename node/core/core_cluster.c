@@ -143,6 +143,8 @@ static void on_status(struct core *c, const struct cluster_effect *fx)
     struct bytes wanted = call->op->function;
     if (call->stage == STAGE_REPLAY || call->stage == STAGE_ID_TAKEN) {
         core_invoke_name_owner(c, call, &fx->view);
+    } else if (fx->view.unsure) {
+        core_reply_plain(c, call, OUT_NO_QUORUM);
     } else if (!fx->view.known) {
         core_ask_unknown(c, call);
     } else if (wanted.size > 0 && !bytes_equal(wanted, fx->view.function)) {

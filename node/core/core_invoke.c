@@ -258,7 +258,9 @@ void core_invoke_name_owner(struct core *c, struct call *call,
     struct function *f = call->work->function;
     struct guid stale = view->guid;
     bool is_key = call->stage == STAGE_REPLAY;
-    if (view->known && is_key) {
+    if (view->unsure) {
+        give_up(c, call, OUT_NO_QUORUM); /* its owner cannot be asked now */
+    } else if (view->known && is_key) {
         key_owner_known(c, call, view);
     } else if (view->known) {
         call->stage = STAGE_REGISTER_KEY; /* the id is another's, the key was ours */
