@@ -1,0 +1,266 @@
+"""Faults between real processes: partition, slow line, cut frames, kill, stop. In every one of
+them: no callback is delivered twice, what can be served is served, and afterwards the cluster
+is whole again.
+"""
+import collections
+import os
+import signal
+import threading
+import time
+
+import pytest
+
+SILENT_SECONDS = 2.5      # PROTOCOL.md: a silent node is dead within
+KILLED_SECONDS = 1.5      # a killed one
+SANITIZER_SECONDS = 1.5   # what the sanitized build may take longer, on a busy machine
+
+
+class Load:
+    """Posts at nodes in turn and collects every callback at three nodes at once, until stop().
+    `deliveries` counts the 200s of each invocation."""
+
+    def __init__(self, cluster, names, bodies=(b'x' * 100, b'y' * 5000, b'z' * 200_000)):
+        self.cluster, self.names, self.bodies = cluster, list(names), bodies
+        self.deliveries = collections.Counter()
+        self.codes = collections.Counter()
+        self.faults = []
+        self.accepted = []
+        self.lock = threading.Lock()
+        self.ended = threading.Event()
+        self.threads = [threading.Thread(target=self.run, args=(n,)) for n in range(2)]
+        for one in self.threads:
+            one.start()
+
+    def run(self, number):
+        turn = number
+        while not self.ended.is_set():
+            turn += 1
+            body = self.bodies[turn % len(self.bodies)]
+            home = self.names[turn % len(self.names)]
+            try:
+                answer = self.cluster[home].call(
+                    'POST', '/v1/functions/echo', body, [('Prefer', 'respond-async')], 5)
+            except OSError:
+                continue
+            self.note('post', answer.status)
+            if answer.status == 202:
+                self.collect_everywhere(answer.json()['id'], body)
+
+    def note(self, what, status):
+        with self.lock:
+            self.codes[what, status] += 1
+
+    def collect_everywhere(self, guid, body):
+        with self.lock:
+            self.accepted.append(guid)
+        askers = [threading.Thread(target=self.collect, args=(name, guid, body))
+                  for name in self.names]
+        for one in askers:
+            one.start()
+        for one in askers:
+            one.join()
+
+    def collect(self, name, guid, body):
+        try:
+            answer = self.cluster[name].call('GET', f'/v1/callbacks/{guid}?wait=3000',
+                                             timeout=10)
+        except (OSError, EOFError):
+            self.note('get', 'broken')
+            return
+        except Exception as fault:  # a connection that ended within the answer
+            self.note('get', type(fault).__name__)
+            return
+        self.note('get', answer.status)
+        with self.lock:
+            if answer.status == 200:
+                self.deliveries[guid] += 1
+                if answer.body != body:
+                    self.faults.append(f'{guid}: {len(answer.body)} other bytes')
+
+    def stop(self):
+        self.ended.set()
+        for one in self.threads:
+            one.join()
+        assert self.faults == []
+        twice = {guid: n for guid, n in self.deliveries.items() if n > 1}
+        assert twice == {}, twice
+        assert len(self.accepted) > 10
+        return self
+
+
+def seconds_until(condition, limit):
+    began = time.monotonic()
+    while not condition():
+        assert time.monotonic() - began < limit, f'not within {limit} s'
+        time.sleep(0.01)
+    return time.monotonic() - began
+
+
+def test_every_callback_is_delivered_exactly_once(cluster):
+    nodes = cluster(3)
+    load = Load(nodes, 'abc')
+    time.sleep(4)
+    load.stop()
+    missing = [guid for guid in load.accepted if load.deliveries[guid] != 1]
+    assert missing == [], (len(missing), len(load.accepted), load.codes)
+    assert set(load.codes) == {('post', 202), ('get', 200), ('get', 410)}, load.codes
+
+
+def test_killed_node_is_noticed_and_a_new_one_takes_its_place(cluster):
+    nodes = cluster(3)
+    load = Load(nodes, 'ab')
+    time.sleep(0.5)
+    nodes['c'].kill()
+    took = seconds_until(lambda: nodes.members('a').get('c') != 'alive' and
+                         nodes.members('b').get('c') != 'alive', 10)
+    time.sleep(1)
+    nodes.restart('c')
+    nodes.wait_members('abc')
+    load.stop()
+    assert took < KILLED_SECONDS + SANITIZER_SECONDS
+    guid = nodes['c'].post('echo', b'here')
+    assert nodes['a'].collect(guid, wait=3000).body == b'here'
+
+
+def test_partition_is_noticed_and_healed(cluster):
+    nodes = cluster(3, proxy=True)
+    load = Load(nodes, 'abc', bodies=(b'x' * 100, b'y' * 5000))
+    time.sleep(0.5)
+    nodes.proxy.partition('ab', 'c')
+    took = seconds_until(lambda: nodes.members('a').get('c') != 'alive' and
+                         nodes.members('b').get('c') != 'alive', 10)
+    guid = nodes['a'].post('echo', b'in the larger part')
+    answer = nodes['b'].collect(guid, wait=5000)
+    assert (answer.status, answer.body) == (200, b'in the larger part')
+    assert nodes['c'].call('GET', f'/v1/callbacks/{guid}?wait=500').status in (404, 503)
+    time.sleep(2)
+    nodes.proxy.heal()
+    nodes.wait_members('abc', seconds=30)
+    load.stop()
+    assert took < SILENT_SECONDS + SANITIZER_SECONDS
+    guid = nodes['c'].post('echo', b'healed')
+    assert nodes['a'].collect(guid, wait=5000).body == b'healed'
+
+
+def test_partition_that_swallows_is_healed_too(cluster):
+    nodes = cluster(3, proxy=True)
+    nodes.proxy.partition('a', 'bc', 'blackhole')
+    seconds_until(lambda: nodes.members('b').get('a') != 'alive', 10)
+    nodes.proxy.heal()
+    nodes.wait_members('abc', seconds=30)
+    guid = nodes['a'].post('echo', b'healed')
+    assert nodes['b'].collect(guid, wait=5000).body == b'healed'
+
+
+def test_one_way_partition_delivers_nothing_twice(cluster):
+    nodes = cluster(3, proxy=True)
+    load = Load(nodes, 'abc', bodies=(b'x' * 100,))
+    time.sleep(0.3)
+    nodes.proxy.fault('a', 'b', 'stall')
+    time.sleep(4)
+    nodes.proxy.heal()
+    nodes.wait_members('abc', seconds=30)
+    load.stop()
+
+
+def test_frames_cut_anywhere_are_survived(cluster):
+    nodes = cluster(3, proxy=True)
+    load = Load(nodes, 'abc')
+    for number in range(12):
+        nodes.proxy.fault('*', 'ab'[number % 2], 'cut', 100 + number * 7919)
+        time.sleep(0.25)
+    nodes.proxy.heal()
+    nodes.wait_members('abc', seconds=30)
+    load.stop()
+    guid = nodes['c'].post('echo', b'whole')
+    assert nodes['a'].collect(guid, wait=5000).body == b'whole'
+
+
+def test_links_reset_again_and_again_are_survived(cluster):
+    nodes = cluster(3, proxy=True)
+    load = Load(nodes, 'abc')
+    for _ in range(10):
+        nodes.proxy.reset()
+        time.sleep(0.3)
+    nodes.wait_members('abc', seconds=30)
+    load.stop()
+
+
+def test_slow_line_is_no_dead_node(cluster):
+    nodes = cluster(3, proxy=True)
+    nodes.proxy.fault('*', 'c', 'delay', 50, 30)
+    nodes.proxy.fault('c', '*', 'delay', 50, 30)
+    guid = nodes['c'].post('echo', b'slow')
+    answer = nodes['a'].collect(guid, wait=5000)
+    assert (answer.status, answer.body) == (200, b'slow')
+    until = time.monotonic() + 4
+    while time.monotonic() < until:
+        assert nodes.members('a')['c'] == 'alive'
+        time.sleep(0.05)
+
+
+def test_stopped_process_comes_back_without_a_second_delivery(cluster):
+    nodes = cluster(3)
+    load = Load(nodes, 'ab')
+    pid = nodes['c'].process.pid
+    time.sleep(0.3)
+    os.kill(pid, signal.SIGSTOP)
+    took = seconds_until(lambda: nodes.members('a').get('c') != 'alive', 10)
+    time.sleep(3)
+    os.kill(pid, signal.SIGCONT)
+    nodes.wait_members('abc', seconds=30)
+    load.stop()
+    assert took < SILENT_SECONDS + SANITIZER_SECONDS
+
+
+@pytest.mark.parametrize('size', [0, 100, 5000, 300_000, 3_000_000])
+def test_bodies_of_every_size_reach_every_node(cluster, size):
+    nodes = cluster(3)
+    body = os.urandom(size)
+    for home in 'abc':
+        for reader in 'abc':
+            guid = nodes[home].post('echo', body)
+            answer = nodes[reader].collect(guid, wait=5000)
+            assert answer.status == 200 and answer.body == body, (home, reader, answer.status)
+
+
+def test_never_a_404_right_after_a_202(cluster):
+    nodes = cluster(3)
+    for number in range(300):
+        guid = nodes['abc'[number % 3]].post('echo', b'x')
+        for name in 'abc':
+            answer = nodes[name].status(guid)
+            assert answer.status == 200, (name, answer)
+        for name in 'bca':
+            answer = nodes[name].call('HEAD', f'/v1/callbacks/{guid}?wait=0')
+            assert answer.status in (200, 202), (name, answer)
+        assert nodes['cab'[number % 3]].collect(guid, wait=3000).status == 200
+
+
+def test_waiting_client_at_another_node_is_answered_at_once(cluster):
+    nodes = cluster(3)
+    late = []
+    for number in range(20):
+        guid = nodes['a'].post('sleep', b'x', path='?ms=150')
+        posted = time.monotonic()
+        answer = nodes['bc'[number % 2]].collect(guid, wait=5000)
+        assert answer.status == 200
+        late.append(time.monotonic() - posted - 0.15)
+    late.sort()
+    assert late[10] < 0.05 and late[-1] < 0.5, late
+
+
+def test_collected_bytes_are_gone_everywhere_within_a_second(cluster):
+    nodes = cluster(3)
+
+    def stored():
+        return [nodes[name].metrics()['callbackd_store_bytes'] for name in 'abc']
+
+    before = stored()
+    guids = [nodes['a'].post('echo', b'q' * 200_000) for _ in range(20)]
+    for guid in guids:
+        nodes['a'].wait_state(guid, 'succeeded')
+    assert max(stored()) > 2_000_000
+    for guid in guids:
+        assert nodes['b'].collect(guid, wait=3000).status == 200
+    seconds_until(lambda: all(now - then < 100_000 for now, then in zip(stored(), before)), 1.5)

@@ -1,0 +1,207 @@
+"""Whoever reaches the cluster port and is no node of this cluster: refused, counted, forgotten.
+
+Each test attacks one node of a running cluster, many times over, and then requires that the
+cluster is whole, serves, and has not grown.
+"""
+import struct
+import time
+
+import pytest
+from wire import (BULK, CONTROL, HELLO, HELLO_OK, PEERS, PING, REJECT, Peer, frame, pack)
+
+ROUNDS = 100
+GROWTH_MAX = 12 << 20      # bytes of resident memory
+
+
+@pytest.fixture
+def victim(cluster):
+    """Two nodes, the first of which is attacked; afterwards it must be as before."""
+    nodes = cluster(2)
+    node = nodes['a']
+    for _ in range(3):     # what a first time costs is no growth
+        Peer(node.cluster).close()
+    guid = node.post('echo', b'before')
+    before = node.resident_bytes()
+    yield node
+    assert node.resident_bytes() - before < GROWTH_MAX
+    nodes.wait_members('ab', seconds=5)
+    assert nodes['b'].collect(guid).body == b'before'
+    after = nodes['b'].post('echo', b'after')
+    assert node.collect(after, wait=5000).body == b'after'
+
+
+def refused_counts(node):
+    """Links that this node has ended for what was said on them."""
+    found = node.metrics()
+    return sum(found[f'callbackd_cluster_link_events_total{{event="{event}"}}']
+               for event in ('malformed', 'too_large'))
+
+
+@pytest.mark.parametrize('fields,code', [
+    ({'cluster': 'another'}, 2),
+    ({'versions': (99, 120)}, 1),
+    ({'versions': (0, 0)}, 1),
+    ({'flags': 1}, 2),
+], ids=['another cluster', 'a newer protocol', 'an older protocol', 'the other claim mode'])
+def test_stranger_is_told_why_it_is_refused(victim, fields, code):
+    for _ in range(ROUNDS // 10):
+        peer = Peer(victim.cluster)
+        peer.hello(**fields)
+        kind, answer = peer.read()
+        assert kind == REJECT
+        assert answer[0] == code and len(answer[1]) > 5
+        assert peer.read() is None
+        peer.close()
+
+
+@pytest.mark.parametrize('lane', [CONTROL, BULK], ids=['control', 'bulk'])
+def test_frame_over_the_limit_of_strangers_is_refused(victim, lane):
+    for size in [4097 - 16, 65536, 1 << 20, (1 << 32) - 13]:
+        for _ in range(ROUNDS // 10):
+            peer = Peer(victim.cluster, lane)
+            peer.send(struct.pack('>IBBHQ', 12 + size, HELLO, 0, 1, 1) + b'\xc0' * 64)
+            assert peer.is_ended()
+            peer.close()
+
+
+def admitted(node, lane=CONTROL):
+    """A connection of a node that none is: it knows the cluster's name."""
+    peer = Peer(node.cluster, lane)
+    peer.hello()
+    kind, fields = peer.read()
+    assert kind == HELLO_OK, (kind, fields)
+    return peer
+
+
+@pytest.mark.parametrize('lane,size', [(CONTROL, 65537 - 16), (BULK, 327681 - 16)],
+                         ids=['control', 'bulk'])
+def test_frame_over_the_limit_of_its_lane_is_refused(victim, lane, size):
+    for _ in range(5):
+        peer = admitted(victim, lane)
+        peer.send(struct.pack('>IBBHQ', 12 + size, PING, 0, 1, 1) + b'\xc0' * 64)
+        assert peer.is_ended()
+        peer.close()
+
+
+BOMBS = {
+    'five bytes, an array of 67 million': b'\xdd\x04\x00\x00\x00',
+    'five bytes, an array of 4 billion': b'\xdd\xff\xff\xff\xff',
+    'five bytes, a map': b'\xdf\x02\x00\x00\x00',
+    'five bytes, a bin': b'\xc6\xff\xff\xff\xf0',
+    'five bytes, a str': b'\xdb\x7f\xff\xff\xff',
+    'nested arrays': b'\x91' * 2000 + b'\xc0',
+    'nested array headers of 32 bits': b'\xdd\x00\x00\x00\x01' * 400,
+    'nested after the known fields': pack([1, 1, 'test', bytes(16), 'x', '', 'h:1', 0, 0])
+    .replace(b'\x99', b'\x9a', 1) + b'\x91' * 1000 + b'\xc0',
+    'a byte that msgpack never uses': b'\xc1',
+    'nothing at all': b'',
+    'a HELLO cut short': pack([1, 1, 'test', bytes(16), 'x', '', 'h:1', 0, 0])[:-9],
+    'a HELLO with more behind it':
+        pack([1, 1, 'test', bytes(16), 'x', '', 'h:1', 0, 0]) + b'\0',
+    'a node id of 15 bytes': pack([1, 1, 'test', bytes(15), 'x', '', 'h:1', 0, 0]),
+    'a lane that is none': pack([1, 1, 'test', bytes(16), 'x', '', 'h:1', 7, 0]),
+    'a name of 256 bytes': pack([1, 1, 'test', bytes(16), 'x' * 256, '', 'h:1', 0, 0]),
+}
+
+
+def test_hostile_hello_ends_the_connection(victim):
+    for name, body in BOMBS.items():
+        for _ in range(ROUNDS // 10):
+            peer = Peer(victim.cluster)
+            peer.send(frame(HELLO, body))
+            assert peer.is_ended(), name
+            peer.close()
+
+
+def test_hostile_message_of_a_member_ends_its_link(victim):
+    for kind in range(4, 35):
+        for name in list(BOMBS)[kind % 3::3]:
+            peer = admitted(victim)
+            peer.send(frame(kind, BOMBS[name]))
+            assert peer.is_ended(), (kind, name)
+            peer.close()
+
+
+def test_bytes_of_another_protocol_end_the_connection(victim):
+    for hostile in [b'GET / HTTP/1.1\r\nHost: x\r\n\r\n',
+                    b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc", b"SSH-2.0-OpenSSH_9.2\r\n",
+                    b"\0" * 16, b"\xff" * 16]:
+        for _ in range(ROUNDS // 10):
+            peer = Peer(victim.cluster)
+            peer.send(hostile)
+            assert peer.is_ended()
+            peer.close()
+
+
+def test_stranger_that_says_nothing_is_left_after_two_seconds(victim):
+    began = time.monotonic()
+    peers = [Peer(victim.cluster) for _ in range(20)]
+    for number, peer in enumerate(peers):
+        peer.send(frame(HELLO, b'\x99')[:number])
+    for peer in peers:
+        assert peer.is_ended()
+        peer.close()
+    assert 1.5 < time.monotonic() - began < 4
+
+
+def test_hundreds_of_strangers_do_not_keep_a_node_out(cluster):
+    nodes = cluster(2)
+    strangers = [Peer(nodes['a'].cluster) for _ in range(300)]
+    nodes['b'].stop()
+    nodes.restart('b')
+    for one in strangers[:100]:
+        one.send(b'\0')
+    nodes.wait_members(['a', 'b'], seconds=10)
+    for one in strangers:
+        one.close()
+
+
+def test_peer_that_never_reads_costs_a_bounded_amount(cluster):
+    nodes = cluster(2, settings={'cluster.accept_acks': 0})
+    node = nodes['a']
+    before = node.resident_bytes()
+    greedy = admitted(node)
+    greedy_bulk = Peer(node.cluster, BULK)
+    greedy_bulk.node_id = greedy.node_id
+    greedy_bulk.hello()
+    body = b'z' * 100_000
+    until = time.monotonic() + 6
+    peak = 0
+    while time.monotonic() < until:
+        guid = node.post('echo', body)
+        answer = nodes['b'].collect(guid, wait=2000)
+        assert answer.status in (200, 503), answer
+        peak = max(peak, node.resident_bytes() - before)
+    assert peak < 100 << 20, peak
+    greedy.close()
+    greedy_bulk.close()
+    until = time.monotonic() + 15
+    while nodes.alive('a') != {'a', 'b'}:
+        assert time.monotonic() < until, nodes.members('a')
+        time.sleep(0.05)
+    guid = node.post('echo', b'after')
+    assert nodes['b'].collect(guid, wait=5000).body == b'after'
+
+
+def test_refusals_are_counted(cluster):
+    nodes = cluster(2)
+    node = nodes['a']
+    before = refused_counts(node)
+    for body in BOMBS.values():
+        peer = Peer(node.cluster)
+        peer.send(frame(HELLO, body))
+        assert peer.is_ended()
+        peer.close()
+    assert refused_counts(node) - before == len(BOMBS)
+
+
+def test_a_flood_of_refusals_is_no_flood_in_the_log(cluster):
+    nodes = cluster(2)
+    node = nodes['a']
+    lines = len(node.records)
+    for _ in range(300):
+        peer = Peer(node.cluster)
+        peer.send(b'\xff' * 16)
+        assert peer.is_ended()
+        peer.close()
+    assert len(node.records) - lines < 20, node.log()[-2000:]
