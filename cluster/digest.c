@@ -69,7 +69,8 @@ static void fetch_holes(struct cluster *c, struct member *m)
         }
     }
     m->hole_count = 0;
-    m->is_synced = true; /* what is still missing is asked for here, and no digest need follow */
+    m->is_synced =
+        true; /* what is still missing is asked for here, and no digest need follow */
     if (msg.seqs.count > 0) {
         msg.seqs.origin = nodes_at(&c->nodes, m->node)->id;
         msg.seqs.seqs = still;

@@ -127,18 +127,28 @@ static void end_link(struct cluster *c, struct link *link, enum link_end why)
     }
 }
 
-void links_give_up(struct cluster *c, struct link *link, const char *reason)
+/* `is_routine`: two nodes have dialled each other, or a node itself; nothing for a log. */
+static void give_up(struct cluster *c, struct link *link, const char *reason, bool is_routine)
 {
     struct link_effect *e = effects_add_link(&c->effects, CLUSTER_CLOSE);
     if (e != NULL) {
         e->link = link->id.value;
         e->lane = link->lane;
         e->reason = reason;
+        e->is_routine = is_routine;
         if (link->member != NULL) {
             e->node = nodes_at(&c->nodes, link->member->node)->id;
+            e->name = nodes_at(&c->nodes, link->member->node)->name;
+        } else if (link->seed != NULL) {
+            e->name = effects_keep(&c->effects, link->seed->address);
         }
     }
     end_link(c, link, LINK_END_OURS);
+}
+
+void links_give_up(struct cluster *c, struct link *link, const char *reason)
+{
+    give_up(c, link, reason, false);
 }
 
 void cluster_link_closed(struct cluster *c, uint64_t now_ms, uint64_t id, enum link_end why)
@@ -323,7 +333,7 @@ static void fill_hello(const struct cluster *c, struct msg *m, enum msg_kind kin
                        enum msg_lane lane)
 {
     *m = (struct msg){.kind = kind};
-    m->hello.version_min = kind == MSG_HELLO ? MSG_VERSION_MIN : MSG_VERSION_MAX;
+    m->hello.version_min = MSG_VERSION_MIN;
     m->hello.version_max = MSG_VERSION_MAX;
     m->hello.cluster_name = c->config.cluster_name;
     m->hello.node_id = c->config.node_id;
@@ -372,8 +382,9 @@ static void reject(struct cluster *c, struct link *link, enum msg_reject_code co
     m.reject.code = (uint8_t)code;
     m.reject.reason = bytes_text(reason);
     send_on_link(c, link, &m);
-    c->counters.links_rejected++;
-    links_give_up(c, link, reason);
+    bool is_routine = code == REJECT_SELF || code == REJECT_DUPLICATE;
+    c->counters.links_rejected += !is_routine;
+    give_up(c, link, reason, is_routine);
 }
 
 /* 0, or why that node cannot be let in. */
@@ -437,7 +448,7 @@ static void link_up(struct cluster *c, struct link *link, struct member *m,
     enum msg_lane lane = link->lane;
     struct link *old = m->links[lane];
     if (old != NULL) {
-        links_give_up(c, old, "a newer link has taken its place");
+        give_up(c, old, "a newer link has taken its place", true);
     }
     if (m->dials[lane] == link) {
         m->dials[lane] = NULL;
@@ -496,6 +507,9 @@ static void on_hello(struct cluster *c, struct link *link, const struct msg_hell
     }
     struct msg ok;
     fill_hello(c, &ok, MSG_HELLO_OK, link->lane);
+    /* The highest that both speak. */
+    ok.hello.version_max = h->version_max < MSG_VERSION_MAX ? h->version_max : MSG_VERSION_MAX;
+    ok.hello.version_min = ok.hello.version_max;
     if (!send_on_link(c, link, &ok)) {
         links_give_up(c, link, "out of memory");
         return;
@@ -524,10 +538,32 @@ static void on_hello_ok(struct cluster *c, struct link *link, const struct msg_h
     }
     const struct link *old = m->links[link->lane];
     if (old != NULL && !old->is_ours && !is_larger(c, m)) {
-        links_give_up(c, link, "the other side's link is kept");
+        give_up(c, link, "the other side's link is kept", true);
         return;
     }
     link_up(c, link, m, h);
+}
+
+/* For our own log: the text of the other side is not trusted to be short or clean. */
+static const char *refusal_text(uint8_t code)
+{
+    switch ((enum msg_reject_code)code) {
+    case REJECT_VERSION:
+        return "refused: no common protocol version";
+    case REJECT_CLUSTER:
+        return "refused: another cluster's name, or cluster.claim differs";
+    case REJECT_SELF:
+        return "refused: this is myself";
+    case REJECT_DUPLICATE:
+        return "refused: there is a link of that lane already";
+    case REJECT_BURIED:
+        return "refused: this node is taken for dead there";
+    case REJECT_FULL:
+        return "refused: too many members, or no memory";
+    case REJECT_MALFORMED:
+        break;
+    }
+    return "refused by the other side";
 }
 
 static void on_reject(struct cluster *c, struct link *link, const struct msg_reject *m)
@@ -535,7 +571,8 @@ static void on_reject(struct cluster *c, struct link *link, const struct msg_rej
     if (m->code == REJECT_SELF && link->seed != NULL) {
         link->seed->is_self = true;
     }
-    links_give_up(c, link, "refused by the other side");
+    give_up(c, link, refusal_text(m->code),
+            m->code == REJECT_SELF || m->code == REJECT_DUPLICATE);
 }
 
 void links_greet(struct cluster *c, struct link *link, const struct msg *m)

@@ -76,8 +76,9 @@ struct link_effect {
     struct msg msg;       /* SEND */
     /* CLOSE: for the log. What was sent before is still written, for 1 s at the most. */
     const char *reason;          /* static */
+    bool is_routine;             /* CLOSE: nothing that people need to know */
     struct guid node;            /* MEMBER, and CLOSE where it is known */
-    struct bytes name;           /* MEMBER */
+    struct bytes name;           /* MEMBER; CLOSE: the member's, or the seed's address */
     enum msg_member_state state; /* MEMBER: what it has become */
     bool final; /* MEMBER, dead: proven, it never comes back. Else it was only silent */
 };

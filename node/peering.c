@@ -207,7 +207,7 @@ void peering_dispatch(struct peering *p, enum cluster_effect_kind kind,
         log_end(line);
         return;
     }
-    if (kind == CLUSTER_CLOSE) {
+    if (kind == CLUSTER_CLOSE && !link->is_routine) {
         say(p, "link-closed", link->name, link->reason);
     }
     peers_dispatch(p->peers, kind, link);
