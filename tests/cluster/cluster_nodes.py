@@ -69,6 +69,18 @@ class Cluster:
                     f'{self.nodes[one].log()[-3000:]}'
                 time.sleep(0.02)
 
+    def post(self, name, body, seconds=5):
+        """As Node.post(), by a client that asks again after a 503, as it is told to."""
+        until = time.monotonic() + seconds
+        while True:
+            answer = self.nodes[name].call('POST', '/v1/functions/echo', body,
+                                           [('Prefer', 'respond-async')])
+            if answer.status == 202:
+                return answer.json()['id']
+            assert answer.status == 503 and answer.header('Retry-After'), answer
+            assert time.monotonic() < until, answer
+            time.sleep(0.2)
+
     def stop(self):
         for one in self.nodes.values():    # at once: each may wait for what it still holds
             if not one.ended:
