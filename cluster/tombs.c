@@ -10,12 +10,12 @@
 #define CHUNK_ITEMS (CHUNK_SIZE / sizeof(struct tomb))
 #define SHARE       8 /* of the budget, at most one in so many */
 
-/* A running number as a handle: 31 bits that are never 0. */
-#define TURN 0x7ffffffful
+/* A running number as a handle: 31 bits of it, never 0. */
+#define TURN_MASK 0x7fffffffu
 
 static uint32_t handle_of(uint64_t number)
 {
-    return (uint32_t)(number % TURN) + 1;
+    return (uint32_t)(number & TURN_MASK) + 1;
 }
 
 static struct tomb *tomb_at(const struct tombs *ts, uint64_t number)
@@ -26,7 +26,7 @@ static struct tomb *tomb_at(const struct tombs *ts, uint64_t number)
 static void *at(const void *owner, uint32_t handle)
 {
     const struct tombs *ts = owner;
-    uint64_t ahead = (handle - 1 + TURN - ts->first % TURN) % TURN;
+    uint32_t ahead = (handle - 1 - (uint32_t)ts->first) & TURN_MASK;
     return tomb_at(ts, ts->first + ahead);
 }
 
