@@ -544,34 +544,12 @@ static void on_hello_ok(struct cluster *c, struct link *link, const struct msg_h
     link_up(c, link, m, h);
 }
 
-/* For our own log: the text of the other side is not trusted to be short or clean. */
-static const char *refusal_text(uint8_t code)
-{
-    switch ((enum msg_reject_code)code) {
-    case REJECT_VERSION:
-        return "refused: no common protocol version";
-    case REJECT_CLUSTER:
-        return "refused: another cluster's name, or cluster.claim differs";
-    case REJECT_SELF:
-        return "refused: this is myself";
-    case REJECT_DUPLICATE:
-        return "refused: there is a link of that lane already";
-    case REJECT_BURIED:
-        return "refused: this node is taken for dead there";
-    case REJECT_FULL:
-        return "refused: too many members, or no memory";
-    case REJECT_MALFORMED:
-        break;
-    }
-    return "refused by the other side";
-}
-
 static void on_reject(struct cluster *c, struct link *link, const struct msg_reject *m)
 {
     if (m->code == REJECT_SELF && link->seed != NULL) {
         link->seed->is_self = true;
     }
-    give_up(c, link, refusal_text(m->code),
+    give_up(c, link, msg_refusal_text(m->code),
             m->code == REJECT_SELF || m->code == REJECT_DUPLICATE);
 }
 

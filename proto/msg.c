@@ -53,3 +53,24 @@ uint32_t msg_flow_size(const struct msg *m)
         return 0;
     }
 }
+
+const char *msg_refusal_text(uint8_t code)
+{
+    switch ((enum msg_reject_code)code) {
+    case REJECT_VERSION:
+        return "refused: no common protocol version";
+    case REJECT_CLUSTER:
+        return "refused: another cluster's name, or cluster.claim differs";
+    case REJECT_SELF:
+        return "refused: this is myself";
+    case REJECT_DUPLICATE:
+        return "refused: there is a link of that lane already";
+    case REJECT_BURIED:
+        return "refused: this node is taken for dead there";
+    case REJECT_FULL:
+        return "refused: too many members, or no memory";
+    case REJECT_MALFORMED:
+        break;
+    }
+    return "refused by the other side";
+}

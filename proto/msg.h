@@ -126,6 +126,10 @@ struct msg_reject {
     struct bytes reason; /* for a human's log */
 };
 
+/* What a REJECT of that code means, for a log: the text of the other side is not trusted to be
+ * short or clean. Static. */
+const char *msg_refusal_text(uint8_t code);
+
 struct msg_ping {
     uint64_t members_hash; /* of the ids I believe alive, in no order */
 };
