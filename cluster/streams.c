@@ -308,8 +308,8 @@ void streams_start(struct cluster *c, struct member *m)
 void streams_stop(struct cluster *c, struct member *m)
 {
     m->is_streaming = false;
-    m->wanted_count = 0;
-    m->hole_count = 0;
+    m->wanted_count =
+        0; /* holes stay: the peer may not have noticed, and digests no second time */
     m->created_cursor = c->streams->created.end;
     m->ended_cursor = c->streams->ended.end;
 }

@@ -48,7 +48,9 @@ static void begin_pause(struct sim *s, struct host *h, const struct plan_op *op)
 {
     uint64_t until_us = s->now_us + op->arg[1] * 1000ull;
     if (op->op == PLAN_PAUSE) {
-        h->paused_until_us = until_us;
+        if (until_us > h->paused_until_us) {
+            h->paused_until_us = until_us;
+        }
     } else {
         h->slow_until_us = until_us;
         h->slow_each_us = op->arg[2];

@@ -102,8 +102,7 @@ static void send_message(struct host *h, const struct link_effect *fx)
         return;
     }
     sim_trace(s, h->slot | (uint64_t)fx->msg.kind << 32, 1);
-    if (s->verbose != NULL && fx->msg.kind != MSG_PING && fx->msg.kind != MSG_PONG &&
-        fx->msg.kind != MSG_DIGEST) {
+    if (s->verbose != NULL && fx->msg.kind != MSG_PING && fx->msg.kind != MSG_PONG) {
         sim_note(s, "  %u -> %u %s", h->slot, s->net.conns[e->conn].end[1 - e->end].slot,
                  msg_kind_text(fx->msg.kind));
     }
