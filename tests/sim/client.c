@@ -256,6 +256,11 @@ void client_arrives(struct sim *s, uint32_t ask)
 
 void client_node_died(struct sim *s, const struct host *h)
 {
+    for (uint32_t i = s->first_record; i < s->record_count; i++) {
+        if (s->records[i].home_incarnation == h->incarnation) {
+            post_lost(s, &s->records[i]);
+        }
+    }
     for (uint32_t i = s->first_ask; i < s->ask_count; i++) {
         struct ask *a = &s->asks[i];
         if (a->stage == ASK_DONE || a->stage == ASK_WAITS || a->incarnation != h->incarnation) {

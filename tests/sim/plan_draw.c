@@ -71,7 +71,7 @@ static void draw_habits(struct drawing *d)
     d->webhooks = percent(d, 15);
     d->odd_functions = percent(d, 30);
     d->big = percent(d, 30);
-    d->ttl_min_ms = PICK(d, 200, 1000, 3000, 3000, 6000);
+    d->ttl_min_ms = PICK(d, 200, 1000, 3000, 3000, 6000, 9000);
     d->ttl_span_ms = PICK(d, 1, 1000, 4000);
 }
 
@@ -102,6 +102,9 @@ static void draw_collects(struct drawing *d, uint32_t inv, uint64_t post_us, uin
     for (uint32_t round = 0; round < rounds; round++) {
         uint32_t racers = 1 + below(d, 3);
         uint64_t at_us = post_us + below(d, (run_ms + 400) * MS);
+        if (percent(d, 25)) { /* long after, when much may have happened */
+            at_us = post_us + (run_ms + below(d, d->ttl_min_ms + 1000)) * MS;
+        }
         uint32_t wait_ms = PICK(d, 0, 50, 500, 1000, 3000, 3000);
         for (uint32_t i = 0; i < racers; i++) {
             struct plan_op op = {.at_us = at_us + (percent(d, 60) ? 0 : below(d, 5 * MS)),
@@ -185,7 +188,7 @@ static void draw_fault_arguments(struct drawing *d, struct plan_op *op)
 {
     uint32_t a = below(d, d->nodes);
     uint32_t b = (a + 1 + below(d, d->nodes - 1)) % d->nodes;
-    uint32_t ms = PICK(d, 20, 200, 600, 1200, 2500, 4000) + below(d, 200);
+    uint32_t ms = PICK(d, 20, 200, 600, 1200, 2500, 4000, 6000) + below(d, 200);
     switch (op->op) {
     case PLAN_CRASH:
         op->arg[0] = a;

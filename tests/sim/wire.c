@@ -35,7 +35,7 @@ static bool is_planted_loss(const struct sim *s, const struct msg *m)
     case PLANT_DROP_RELEASE:
         return m->kind == MSG_RELEASE;
     case PLANT_DROP_DELETE:
-        return m->kind == MSG_DELETE || m->kind == MSG_TAKEN || m->kind == MSG_DIGEST;
+        return m->kind == MSG_DELETE || m->kind == MSG_TAKEN;
     default:
         return false;
     }
