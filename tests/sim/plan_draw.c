@@ -71,7 +71,7 @@ static void draw_habits(struct drawing *d)
     d->webhooks = percent(d, 15);
     d->odd_functions = percent(d, 30);
     d->big = percent(d, 30);
-    d->ttl_min_ms = PICK(d, 200, 1000, 3000, 3000, 6000, 9000);
+    d->ttl_min_ms = PICK(d, 200, 1000, 3000, 3000, 6000, 9000, 20000);
     d->ttl_span_ms = PICK(d, 1, 1000, 4000);
 }
 

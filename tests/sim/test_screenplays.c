@@ -296,7 +296,7 @@ static void a_kept_body_is_noticed(void **state)
 static void lost_work_is_noticed(void **state)
 {
     (void)state;
-    planted_fault_is_reported(PLANT_LOSE_WORK, "W1 L2 M3");
+    planted_fault_is_reported(PLANT_LOSE_WORK, "W1 L2 M3 REST");
 }
 
 static void a_forgotten_client_is_noticed(void **state)

@@ -77,12 +77,13 @@ void sim_trouble(struct sim *s)
 
 /* --- events ---------------------------------------------------------------------------- */
 
-/* It takes ten seconds, and then the node starts anew. */
-static bool is_draining(const struct sim *s)
+/* A drain takes ten seconds, and then the node starts anew; queues may be long. */
+static bool is_busy(const struct sim *s)
 {
     bool any = false;
     for (uint32_t i = 0; i < s->slot_count; i++) {
-        any = any || s->hosts[i] == NULL || s->hosts[i]->draining;
+        const struct host *h = s->hosts[i];
+        any = any || h == NULL || h->draining || h->works != NULL;
     }
     return any;
 }
@@ -96,9 +97,9 @@ static void next_phase(struct sim *s)
         sim_later(s, SETTLE_US, EVENT_PHASE, NULL, 0);
         break;
     case PHASE_SETTLE:
-        if (!sim_is_calm(s, CALM_MS) || is_draining(s)) {
+        if (!sim_is_calm(s, CALM_MS) || is_busy(s)) {
             if (++s->settles > SETTLES_MAX) {
-                sim_fail(s, "V1", "the cluster does not come to rest");
+                sim_fail(s, "REST", "the cluster does not come to rest");
             }
             sim_later(s, SETTLE_US / 4, EVENT_PHASE, NULL, 0);
             break;
