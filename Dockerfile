@@ -1,9 +1,10 @@
 # Two stages: one builds, the other has only what runs. Both start from the same small Debian.
+# Where no image registry is reached, tests/tools/docker_base.sh makes that one.
 FROM debian:trixie-slim AS build
 RUN apt-get update && apt-get install -y --no-install-recommends \
         gcc libc6-dev cmake ninja-build pkg-config \
         libuv1-dev libllhttp-dev libmsgpack-c-dev uuid-dev libcurl4-openssl-dev libssl-dev \
-        libcyaml-dev libyaml-dev libjansson-dev
+        libyaml-dev libjansson-dev
 COPY CMakeLists.txt /src/
 COPY cmake /src/cmake
 COPY proto /src/proto
@@ -16,7 +17,7 @@ RUN cmake -S /src -B /build -G Ninja -DCMAKE_BUILD_TYPE=RelWithDebInfo \
 FROM debian:trixie-slim
 RUN apt-get update && apt-get install -y --no-install-recommends \
         ca-certificates libuv1t64 libllhttp9.2 libmsgpack-c2 libuuid1 libcurl4t64 libssl3t64 \
-        libcyaml1 libyaml-0-2 libjansson4 \
+        libyaml-0-2 libjansson4 \
     && rm -rf /var/lib/apt/lists/* /var/cache/apt/* /var/log/*
 COPY --from=build /out/usr/bin/ /usr/bin/
 # Nobody in particular: no home, no shell, no capability. The root may be read-only.

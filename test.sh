@@ -7,7 +7,10 @@
 #     ./test.sh sim N          N seeds of the cluster simulator
 #     ./test.sh fuzz [SECONDS] every fuzz target for so long (default 60)
 #     ./test.sh soak           the long tests: 100,000 invocations, growth of memory
-#     ./test.sh docker         the docker-compose topologies
+#     ./test.sh oneshot        20,000 callbacks raced for by three clients at three nodes, and
+#                              the same while nodes are killed, stopped and cut off
+#     ./test.sh faults         clusters of processes while nodes and links fail
+#     ./test.sh docker         the same topologies in containers, with docker-compose
 #
 # The last line is `N passed, N failed, N skipped` over all suites; the exit code is 1 when
 # anything failed. Logs are in build/test-logs. JOBS sets how many compile at once.
@@ -159,7 +162,7 @@ run_quick() {
     build dev && run_ctest "dev: units" dev -LE style
     run_pytest "dev: API" dev tests/api
     run_pytest "dev: documents" dev tests/docs
-    run_pytest "dev: cluster" dev tests/cluster
+    run_pytest "dev: cluster" dev tests/cluster -m "not soak"
 }
 
 run_sim() {
@@ -188,14 +191,39 @@ run_fuzz() {
     done
 }
 
+run_soak() {
+    build release || return
+    PYTEST_SECONDS=7200 run_pytest "soak" release tests/soak
+    PYTEST_SECONDS=1800 run_pytest "soak: cluster" release tests/cluster -m soak \
+        --deselect tests/cluster/test_oneshot_long.py
+}
+
+# The topologies on plain processes.
+run_topologies() {
+    run_pytest "release: topologies" release tests/topologies
+}
+
+run_faults() {
+    build release || return
+    run_pytest "release: faults" release tests/cluster/test_failures.py \
+        tests/cluster/test_faults.py -m "not soak"
+    run_topologies
+}
+
+run_oneshot() {
+    build release || return
+    PYTEST_SECONDS=1800 run_pytest "oneshot" release -s tests/cluster/test_oneshot_long.py
+    grep '^oneshot: ' "$(log_of oneshot)"
+}
+
 run_docker() {
     if ! command -v docker >/dev/null || ! docker info >/dev/null 2>&1; then
         skip "docker topologies" "no Docker Engine answers here"
-    elif [ ! -x tests/topologies/run.sh ]; then
-        skip "docker topologies" "there is no tests/topologies/run.sh"
-    else
-        check "docker topologies" tests/topologies/run.sh
+        return
     fi
+    # The clients run here, only the nodes in containers.
+    build release || return
+    TOPOLOGIES=docker PYTEST_SECONDS=900 run_pytest "docker topologies" release tests/topologies
 }
 
 # The limits that a busy machine does not move: memory and instructions, never time.
@@ -215,6 +243,7 @@ run_all() {
     build release && run_ctest "release: units" release -LE style
     run_pytest "release: hostile and many" release tests/api -m "many"
     run_bench_checks
+    run_topologies
     run_fuzz "${FUZZ_SECONDS:-10}"
     run_docker
 }
@@ -223,7 +252,7 @@ rm -rf "$logs"
 mkdir -p "$logs"
 install_log=$logs/install.log
 case $what in
-all | quick | sim | fuzz | soak | docker) ;;
+all | quick | sim | fuzz | soak | oneshot | faults | docker) ;;
 *)
     sed -n '2,/^set /p' "$0" | sed -e '$d' -e 's/^# \{0,1\}//'
     [ "$what" = --help ] && exit 0
@@ -238,8 +267,10 @@ all) run_all ;;
 quick) run_quick ;;
 sim) run_sim "${2:?how many seeds?}" ;;
 fuzz) run_fuzz "${2:-60}" ;;
+oneshot) run_oneshot ;;
+faults) run_faults ;;
 docker) run_docker ;;
-soak) build release && PYTEST_SECONDS=7200 run_pytest "soak" release tests/soak ;;
+soak) run_soak ;;
 esac
 
 for one in "${failures[@]}"; do

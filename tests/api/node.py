@@ -87,8 +87,8 @@ class Client:
 class Node(Client):
     """One running node. `functions`: {name: target}; `settings`: {key: value} for --set."""
 
-    def __init__(self, functions=None, settings=None, arguments=(), env=None):
-        command = [BINARY, '--listen', '127.0.0.1:0', '--admin', '127.0.0.1:0']
+    def __init__(self, functions=None, settings=None, arguments=(), env=None, binary=None):
+        command = [binary or BINARY, '--listen', '127.0.0.1:0', '--admin', '127.0.0.1:0']
         merged = {'shutdown.delay_ms': 0, **(settings or {})}
         for name, target in (functions or {}).items():
             command += ['--function', f'{name}={target}']
@@ -104,7 +104,7 @@ class Node(Client):
         self.reader = threading.Thread(target=self.read_log, daemon=True)
         self.reader.start()
         self.ended = self.asked = False
-        if not self.ready.wait(START_SECONDS) or self.process.poll() is not None:
+        if not self.ready.wait(START_SECONDS) or not self.events('ready'):
             self.process.kill()
             raise AssertionError(f'no ready line from {self.command}:\n{self.log()}')
         first = self.events('ready')[0]

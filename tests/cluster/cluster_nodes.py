@@ -1,32 +1,64 @@
 """Nodes that form a cluster on loopback, directly or through the fault proxy."""
+import random
 import signal
 import socket
-import subprocess
 import time
 
 from fault_proxy import FaultProxy
+from http_client import call
 from node import Node
+from talk import Talk
+
+FUNCTIONS = {'echo': 'builtin:echo', 'sleep': 'builtin:sleep', 'code': 'builtin:status'}
+
+
+given = set()
 
 
 def free_port():
-    with socket.create_server(('127.0.0.1', 0)) as one:
-        return one.getsockname()[1]
+    """Below what the system gives to connections that dial, so that a node which comes back
+    finds its port free; and never the same twice."""
+    while True:
+        port = random.randrange(15000, 32000)
+        if port in given:
+            continue
+        given.add(port)
+        try:
+            with socket.create_server(('127.0.0.1', port)):
+                return port
+        except OSError:
+            continue
 
 
-class Cluster:
+class Cluster(Talk):
     """`count` nodes named a, b, c ..., joined. With `proxy=True` every link between two of them
-    runs through self.proxy, where faults can be laid on it."""
+    runs through self.proxy, where faults can be laid on it. A node that comes back has the
+    addresses that it had.
 
-    def __init__(self, count=3, settings=None, proxy=False, join=True):
-        self.settings = settings or {}
+    settings: for all; own: {name: settings of that node}; binaries: {name: its program}."""
+
+    def __init__(self, count=3, settings=None, proxy=False, join=True, own=None, binaries=None,
+                 functions=None):
+        self.settings, self.own = settings or {}, own or {}
+        self.binaries, self.functions = binaries or {}, functions or FUNCTIONS
         self.proxy = FaultProxy() if proxy else None
         self.names = [chr(ord('a') + i) for i in range(count)]
         self.ports = {name: free_port() for name in self.names}
+        self.fronts = {name: (free_port(), free_port()) for name in self.names}
         self.seen = {name: self.proxy.add(name, port) if proxy else port
                      for name, port in self.ports.items()}
-        self.nodes = {name: self.start(name) for name in self.names}
-        if join:
-            self.wait_members(self.names)
+        self.paused = set()
+        self.turn = 0
+        self.nodes = {}
+        try:
+            for name in self.names:
+                self.nodes[name] = self.start(name)
+            if join:
+                self.wait_members(self.names)
+        except BaseException:
+            for one in self.nodes.values():
+                one.kill()
+            raise
 
     def start(self, name, settings=None):
         seeds = ','.join(f'127.0.0.1:{port}' for other, port in self.seen.items()
@@ -35,39 +67,86 @@ class Cluster:
                   'cluster.listen': f'127.0.0.1:{self.ports[name]}',
                   'cluster.advertise': f'127.0.0.1:{self.seen[name]}',
                   'cluster.expect': len(self.names),
-                  **self.settings, **(settings or {})}
+                  'listen': f'127.0.0.1:{self.fronts[name][0]}',
+                  'admin': f'127.0.0.1:{self.fronts[name][1]}',
+                  **self.settings, **self.own.get(name, {}), **(settings or {})}
         if seeds:
             merged['cluster.seeds'] = seeds
         # A sanitizer that keeps much freed memory would hide growth, or look like it.
         env = {'ASAN_OPTIONS': 'detect_leaks=1:quarantine_size_mb=4'}
-        return Node({'echo': 'builtin:echo', 'sleep': 'builtin:sleep'}, merged, env=env)
+        return Node(self.functions, merged, env=env, binary=self.binaries.get(name))
 
     def __getitem__(self, name):
         return self.nodes[name]
+
+    def api(self, name):
+        return self.nodes[name].api
+
+    def admin(self, name):
+        return self.nodes[name].admin
+
+    def log(self, name):
+        return self.nodes[name].log()
+
+    def add(self, settings=None):
+        """One more node; its name."""
+        name = chr(ord('a') + len(self.names))
+        self.ports[name], self.fronts[name] = free_port(), (free_port(), free_port())
+        self.seen[name] = self.proxy.add(name, self.ports[name]) if self.proxy \
+            else self.ports[name]
+        self.names.append(name)
+        self.nodes[name] = self.start(name, settings)
+        return name
 
     def restart(self, name):
         self.nodes[name] = self.start(name)
         return self.nodes[name]
 
-    def members(self, name):
-        """{member name: state} as that node sees it."""
-        answer = self.nodes[name].admin_call('GET', '/v1/cluster')
-        assert answer.status == 200, answer
-        return {m['name']: m['state'] for m in answer.json()['members']}
+    # What the topologies' scenarios do to a node, the same as to a container.
 
-    def alive(self, name):
-        return {one for one, state in self.members(name).items() if state == 'alive'}
+    def kill(self, name):
+        self.nodes[name].kill()
 
-    def wait_members(self, names, seconds=20, among=None):
-        """Until every one of `names` believes exactly `names` alive."""
-        until = time.monotonic() + seconds
-        wanted = set(names)
-        for one in among or names:
-            while self.alive(one) != wanted:
-                assert time.monotonic() < until, \
-                    f'{one} sees {self.members(one)}, not {wanted}:\n' \
-                    f'{self.nodes[one].log()[-3000:]}'
-                time.sleep(0.02)
+    def stop_one(self, name):
+        """SIGTERM, and the clean end of it."""
+        self.nodes[name].stop()
+
+    def pause(self, name):
+        self.paused.add(name)
+        self.nodes[name].process.send_signal(signal.SIGSTOP)
+
+    def resume(self, name):
+        self.nodes[name].process.send_signal(signal.SIGCONT)
+        self.paused.discard(name)
+
+    def isolate(self, *names):
+        """Each of them can reach no other node, nor be reached; clients still reach it."""
+        for one in names:
+            self.proxy.partition([one], [other for other in self.names if other != one])
+
+    def heal(self):
+        self.proxy.heal()
+
+    def slow_down(self, name):
+        for pair in ((name, '*'), ('*', name)):
+            self.proxy.fault(*pair, 'delay', 60, 60)
+            self.proxy.fault(*pair, 'rate', 400_000)
+
+    speed_up = heal
+
+    def balanced(self, method, target, body=None, headers=(), timeout=20):
+        """What a load balancer does: the next node that is ready, in turn."""
+        until = time.monotonic() + 5
+        while time.monotonic() < until:
+            self.turn += 1
+            name = self.names[self.turn % len(self.names)]
+            if name not in self.paused and self.is_ready(name):
+                return call(self.api(name), method, target, body, headers, timeout)
+        raise AssertionError('no node is ready:\n' + self.tails())
+
+    def doors(self):
+        """Addresses for clients that choose nodes themselves."""
+        return [self.api(one) for one in self.names]
 
     def post(self, name, body, seconds=5):
         """As Node.post(), by a client that asks again after a 503, as it is told to."""
@@ -82,14 +161,17 @@ class Cluster:
             time.sleep(0.2)
 
     def stop(self):
-        for one in self.nodes.values():    # at once: each may wait for what it still holds
-            if not one.ended:
-                one.process.send_signal(signal.SIGTERM)
+        for name in list(self.paused):
+            self.resume(name)
+        for one in self.nodes.values():
+            one.ask_to_stop()  # all at once: each may wait for the others
+        faults = []
         for one in self.nodes.values():
             try:
-                one.process.wait(30)
-            except subprocess.TimeoutExpired:
-                pass                       # stop() says so
-            one.stop()
+                one.stop()
+            except AssertionError as fault:
+                faults.append(fault)
         if self.proxy is not None:
             self.proxy.close()
+        if faults:
+            raise faults[0]

@@ -11,16 +11,43 @@ import pytest  # noqa: E402
 
 from cluster_nodes import Cluster  # noqa: E402
 
+# Statuses are forgotten soon, so that memory can be seen to come back.
+QUICK = {'status.retention_ms': 300, 'limits.store_bytes': '512MiB'}
+
+
+def pytest_configure(config):
+    config.addinivalue_line('markers', 'soak: minutes of load')
+
 
 @pytest.fixture
 def cluster():
     """A cluster of so many nodes: `cluster(3)`, ended and checked after the test."""
     made = []
+    yield maker(made)
+    stop_all(made)
 
+
+@pytest.fixture(scope='module')
+def three():
+    """Three nodes for all tests of a file that leave them whole."""
+    made = []
+    yield maker(made)(3, settings=QUICK)
+    stop_all(made)
+
+
+def maker(made):
     def make(count=3, **options):
         made.append(Cluster(count, **options))
         return made[-1]
+    return make
 
-    yield make
+
+def stop_all(made):
+    faults = []
     for one in made:
-        one.stop()
+        try:
+            one.stop()
+        except AssertionError as fault:
+            faults.append(fault)
+    if faults:
+        raise faults[0]

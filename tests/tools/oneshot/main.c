@@ -150,6 +150,7 @@ static void print_report(const struct race_report *p)
     COUNT(lost_unknown);
     COUNT(lost_unavailable);
     COUNT(lost_unanswered);
+    print_codes("sweep_codes", p->sweep_codes);
     COUNT(swept);
     COUNT(swept_late);
     COUNT(swept_twice);

@@ -263,7 +263,7 @@ static void on_posted(struct race *r, struct client *c, const struct web_answer 
 static void on_callback(struct race *r, struct client *c, const struct web_answer *a)
 {
     struct entry *e = &r->entries[c->slot->at];
-    r->report->codes[a->code % 600]++;
+    (r->sweeping ? r->report->sweep_codes : r->report->codes)[a->code % 600]++;
     switch (a->code) {
     case 200:
         note_delivery(r, c->slot->at, a);

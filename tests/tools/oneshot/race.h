@@ -47,6 +47,7 @@ struct race_report {
     uint64_t lost_unanswered;
     /* Of the sweep: asked again, delivered then for the first time, and delivered again. */
     uint64_t swept, swept_late, swept_twice;
+    uint64_t sweep_codes[600];
     double seconds;
 };
 
