@@ -15,12 +15,8 @@
 #include <stdlib.h>
 
 enum {
-    GREETING_MS = 2000, /* for HELLO, or its answer */
-    DIAL_MS = 3000,     /* the driver ends a dial after 2 s */
-    WAIT_FIRST_MS = 100,
-    WAIT_MAX_MS = 2000,
-    OTHER_DIALS_MS = 600,   /* the smaller id leaves the dialling to the larger one */
-    BOTH_DIALLED_MS = 1500, /* how long after the greeting the other side may not know of it */
+    DIAL_MS = 3000,       /* the driver ends a dial after 2 s */
+    OTHER_DIALS_MS = 600, /* the smaller id leaves the dialling to the larger one */
     SEED_STAYS_MS = 60 * 1000,
     SEEDS_MAX = 1024,
 };
@@ -62,7 +58,7 @@ static void link_free(struct cluster *c, struct link *link)
     pool_free(&ms->link_pool, handle);
 }
 
-static bool is_larger(const struct cluster *c, const struct member *m)
+bool links_is_larger(const struct cluster *c, const struct member *m)
 {
     const struct guid *other = &nodes_at(&c->nodes, m->node)->id;
     return memcmp(c->config.node_id.at, other->at, GUID_SIZE) > 0;
@@ -70,7 +66,7 @@ static bool is_larger(const struct cluster *c, const struct member *m)
 
 static uint32_t next_wait(struct cluster *c, uint32_t wait)
 {
-    uint32_t doubled = wait * 2 < WAIT_MAX_MS ? wait * 2 : WAIT_MAX_MS;
+    uint32_t doubled = wait * 2 < LINKS_WAIT_MAX_MS ? wait * 2 : LINKS_WAIT_MAX_MS;
     return doubled - (uint32_t)rng_below(&c->rng, doubled / 4 + 1);
 }
 
@@ -83,8 +79,8 @@ static void lane_down(struct cluster *c, struct member *m, enum msg_lane lane,
     m->links[lane] = NULL;
     m->flows[lane] = (struct flow){0};
     bool broke = why == LINK_END_RESET || why == LINK_END_CLOSED;
-    m->dial_wait_ms = WAIT_FIRST_MS;
-    m->dial_at_ms[lane] = c->now_ms + (is_larger(c, m) ? 0 : OTHER_DIALS_MS / 2);
+    m->dial_wait_ms = LINKS_WAIT_FIRST_MS;
+    m->dial_at_ms[lane] = c->now_ms + (links_is_larger(c, m) ? 0 : OTHER_DIALS_MS / 2);
     if (lane == LANE_CONTROL) {
         m->was_reset = broke;
         m->refused_count = 0;
@@ -128,7 +124,7 @@ static void end_link(struct cluster *c, struct link *link, enum link_end why)
 }
 
 /* `is_routine`: two nodes have dialled each other, or a node itself; nothing for a log. */
-static void give_up(struct cluster *c, struct link *link, const char *reason, bool is_routine)
+void links_give_up_as(struct cluster *c, struct link *link, const char *reason, bool is_routine)
 {
     struct link_effect *e = effects_add_link(&c->effects, CLUSTER_CLOSE);
     if (e != NULL) {
@@ -148,7 +144,7 @@ static void give_up(struct cluster *c, struct link *link, const char *reason, bo
 
 void links_give_up(struct cluster *c, struct link *link, const char *reason)
 {
-    give_up(c, link, reason, false);
+    links_give_up_as(c, link, reason, false);
 }
 
 void cluster_link_closed(struct cluster *c, uint64_t now_ms, uint64_t id, enum link_end why)
@@ -201,7 +197,7 @@ static uint64_t dial_member(struct cluster *c, struct member *m)
                 m->dials[lane]->member = m;
                 continue;
             }
-            m->dial_at_ms[lane] = c->now_ms + WAIT_MAX_MS;
+            m->dial_at_ms[lane] = c->now_ms + LINKS_WAIT_MAX_MS;
         }
         next = m->dial_at_ms[lane] < next ? m->dial_at_ms[lane] : next;
     }
@@ -231,7 +227,7 @@ static uint64_t dial_seed(struct cluster *c, struct seed *s)
             s->dial->seed = s;
             return UINT64_MAX;
         }
-        s->dial_at_ms = c->now_ms + WAIT_MAX_MS;
+        s->dial_at_ms = c->now_ms + LINKS_WAIT_MAX_MS;
     }
     return s->dial_at_ms;
 }
@@ -247,7 +243,7 @@ static uint64_t end_late_links(struct cluster *c)
         if (link->is_up) {
             continue;
         }
-        uint64_t due = link->opened_at_ms + (link->is_ours ? DIAL_MS : GREETING_MS);
+        uint64_t due = link->opened_at_ms + (link->is_ours ? DIAL_MS : LINKS_GREETING_MS);
         if (c->now_ms >= due) {
             links_give_up(c, link, "no greeting in time");
         } else {
@@ -305,7 +301,7 @@ static void seed(struct cluster *c, struct bytes address)
     memcpy(text, address.at, address.size);
     s->address = bytes_of(text, address.size);
     s->seen_at_ms = s->dial_at_ms = c->now_ms;
-    s->dial_wait_ms = WAIT_FIRST_MS;
+    s->dial_wait_ms = LINKS_WAIT_FIRST_MS;
     list_push_back(&ms->seeds, &s->link);
     ms->seed_count++;
     members_wake(c, c->now_ms);
@@ -326,39 +322,8 @@ void links_hearsay(struct cluster *c, struct bytes address)
     }
 }
 
-/* --- greeting
- * --------------------------------------------------------------------------------- */
-
-static void fill_hello(const struct cluster *c, struct msg *m, enum msg_kind kind,
-                       enum msg_lane lane)
-{
-    *m = (struct msg){.kind = kind};
-    m->hello.version_min = MSG_VERSION_MIN;
-    m->hello.version_max = MSG_VERSION_MAX;
-    m->hello.cluster_name = c->config.cluster_name;
-    m->hello.node_id = c->config.node_id;
-    m->hello.node_name = c->config.node_name;
-    m->hello.zone = c->config.zone;
-    m->hello.address = c->config.advertise;
-    m->hello.lane = (uint8_t)lane;
-    m->hello.available = c->config.available;
-    m->hello.leaving = c->is_draining;
-}
-
-void cluster_link_opened(struct cluster *c, uint64_t now_ms, uint64_t id)
-{
-    c->now_ms = now_ms;
-    struct link *link = links_find(c, id);
-    if (link == NULL) {
-        return; /* given up in the meantime; CLOSE is on its way */
-    }
-    link->opened_at_ms = now_ms;
-    struct msg m;
-    fill_hello(c, &m, MSG_HELLO, link->lane);
-    if (!send_on_link(c, link, &m)) {
-        links_give_up(c, link, "out of memory");
-    }
-}
+/* --- what else the driver tells -------------------------------------------------------------
+ */
 
 void cluster_link_accepted(struct cluster *c, uint64_t now_ms, uint64_t id)
 {
@@ -372,198 +337,7 @@ void cluster_link_accepted(struct cluster *c, uint64_t now_ms, uint64_t id)
         }
         return;
     }
-    members_wake(c, now_ms + GREETING_MS);
-}
-
-static void reject(struct cluster *c, struct link *link, enum msg_reject_code code,
-                   const char *reason)
-{
-    struct msg m = {.kind = MSG_REJECT};
-    m.reject.code = (uint8_t)code;
-    m.reject.reason = bytes_text(reason);
-    send_on_link(c, link, &m);
-    bool is_routine = code == REJECT_SELF || code == REJECT_DUPLICATE;
-    c->counters.links_rejected += !is_routine;
-    give_up(c, link, reason, is_routine);
-}
-
-/* 0, or why that node cannot be let in. */
-static enum msg_reject_code judge(const struct cluster *c, const struct msg_hello *h,
-                                  const char **reason)
-{
-    if (h->version_min > MSG_VERSION_MAX || h->version_max < MSG_VERSION_MIN) {
-        *reason = "no common protocol version";
-        return REJECT_VERSION;
-    }
-    if (!bytes_equal(h->cluster_name, c->config.cluster_name)) {
-        *reason = "another cluster's name";
-        return REJECT_CLUSTER;
-    }
-    if (h->available != c->config.available) {
-        *reason = "cluster.claim differs";
-        return REJECT_CLUSTER;
-    }
-    if (guid_equal(&h->node_id, &c->config.node_id)) {
-        *reason = "this is myself";
-        return REJECT_SELF;
-    }
-    if (members_is_buried(c, &h->node_id)) {
-        *reason = "that node id is dead for good";
-        return REJECT_BURIED;
-    }
-    *reason = "malformed greeting";
-    return h->lane >= LANE_COUNT || h->address.size == 0 ? REJECT_MALFORMED : 0;
-}
-
-/* A restarted node is a new node: who had its address before has died. */
-static void bury_predecessors(struct cluster *c, const struct msg_hello *h)
-{
-    struct members *ms = c->members;
-    for (struct list *l = ms->all.next, *next; l != &ms->all; l = next) {
-        struct member *m = list_item(l, struct member, link);
-        next = l->next;
-        bool same_id = guid_equal(&nodes_at(&c->nodes, m->node)->id, &h->node_id);
-        if (!m->is_buried && !same_id && bytes_equal(m->address, h->address)) {
-            members_bury(c, m);
-            detector_tell_dead(c, m);
-        }
-    }
-}
-
-static struct member *member_for(struct cluster *c, const struct msg_hello *h)
-{
-    bury_predecessors(c, h);
-    uint16_t node = nodes_find(&c->nodes, &h->node_id);
-    struct member *m = node == 0 ? NULL : members_of_node(c, node);
-    if (m == NULL) {
-        m = members_add(c, h);
-    }
-    return m;
-}
-
-/* The link is the one for its pair and lane from now on. */
-static void link_up(struct cluster *c, struct link *link, struct member *m,
-                    const struct msg_hello *h)
-{
-    enum msg_lane lane = link->lane;
-    struct link *old = m->links[lane];
-    if (old != NULL) {
-        give_up(c, old, "a newer link has taken its place", true);
-    }
-    if (m->dials[lane] == link) {
-        m->dials[lane] = NULL;
-    }
-    if (link->seed != NULL) {
-        link->seed->dial = NULL;
-        link->seed->dial_wait_ms = WAIT_FIRST_MS;
-        link->seed = NULL;
-    }
-    link->member = m;
-    link->is_up = true;
-    m->links[lane] = link;
-    m->flows[lane] = (struct flow){0};
-    m->dial_wait_ms = WAIT_FIRST_MS;
-    m->refused_count = 0;
-    m->was_reset = false;
-    m->heard_at_ms = c->now_ms;
-    m->is_leaving = m->is_leaving || h->leaving;
-    c->counters.links_opened++;
-    if (lane == LANE_CONTROL) {
-        members_set_state(c, m, MEMBER_ALIVE);
-        detector_greeted(c, m);
-        send_outbox(c, m);
-        claims_on_link_up(c, m->node);
-    }
-    streams_start(c, m);
-    members_wake(c, c->now_ms);
-}
-
-/* Both dialled at once, and ours is kept. Who dials while there has been a link for long has
- * lost its end of it, which nobody could tell us: then the new one counts. */
-static bool is_duplicate(const struct cluster *c, const struct link *old,
-                         const struct member *m)
-{
-    return old != NULL && old->is_ours && is_larger(c, m) &&
-           c->now_ms - old->opened_at_ms < BOTH_DIALLED_MS;
-}
-
-static void on_hello(struct cluster *c, struct link *link, const struct msg_hello *h)
-{
-    const char *reason;
-    enum msg_reject_code code = judge(c, h, &reason);
-    if (code != 0) {
-        reject(c, link, code, reason);
-        return;
-    }
-    struct member *m = member_for(c, h);
-    if (m == NULL) {
-        reject(c, link, REJECT_FULL, "too many members, or no memory");
-        return;
-    }
-    link->lane = (enum msg_lane)h->lane;
-    if (is_duplicate(c, m->links[link->lane], m)) {
-        reject(c, link, REJECT_DUPLICATE, "there is a link of that lane already");
-        return;
-    }
-    struct msg ok;
-    fill_hello(c, &ok, MSG_HELLO_OK, link->lane);
-    /* The highest that both speak. */
-    ok.hello.version_max = h->version_max < MSG_VERSION_MAX ? h->version_max : MSG_VERSION_MAX;
-    ok.hello.version_min = ok.hello.version_max;
-    if (!send_on_link(c, link, &ok)) {
-        links_give_up(c, link, "out of memory");
-        return;
-    }
-    link_up(c, link, m, h);
-}
-
-static void on_hello_ok(struct cluster *c, struct link *link, const struct msg_hello *h)
-{
-    const char *reason;
-    enum msg_reject_code code = judge(c, h, &reason);
-    if (code == REJECT_SELF && link->seed != NULL) {
-        link->seed->is_self = true;
-    }
-    struct member *expected = link->member;
-    if (expected != NULL &&
-        !guid_equal(&nodes_at(&c->nodes, expected->node)->id, &h->node_id)) {
-        expected->dials[link->lane] = NULL; /* its successor has answered at its address */
-        expected->dial_at_ms[link->lane] = c->now_ms + WAIT_MAX_MS;
-        link->member = NULL;
-    }
-    struct member *m = code == 0 && link->lane == h->lane ? member_for(c, h) : NULL;
-    if (m == NULL) {
-        links_give_up(c, link, code == 0 ? "no memory, or another lane" : reason);
-        return;
-    }
-    const struct link *old = m->links[link->lane];
-    if (old != NULL && !old->is_ours && !is_larger(c, m)) {
-        give_up(c, link, "the other side's link is kept", true);
-        return;
-    }
-    link_up(c, link, m, h);
-}
-
-static void on_reject(struct cluster *c, struct link *link, const struct msg_reject *m)
-{
-    if (m->code == REJECT_SELF && link->seed != NULL) {
-        link->seed->is_self = true;
-    }
-    give_up(c, link, msg_refusal_text(m->code),
-            m->code == REJECT_SELF || m->code == REJECT_DUPLICATE);
-}
-
-void links_greet(struct cluster *c, struct link *link, const struct msg *m)
-{
-    if (m->kind == MSG_HELLO && !link->is_ours) {
-        on_hello(c, link, &m->hello);
-    } else if (m->kind == MSG_HELLO_OK && link->is_ours) {
-        on_hello_ok(c, link, &m->hello);
-    } else if (m->kind == MSG_REJECT && link->is_ours) {
-        on_reject(c, link, &m->reject);
-    } else {
-        links_give_up(c, link, "no greeting");
-    }
+    members_wake(c, now_ms + LINKS_GREETING_MS);
 }
 
 size_t cluster_link_frame_max(const struct cluster *c, uint64_t id)

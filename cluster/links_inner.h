@@ -7,6 +7,10 @@
 /* Closes it from here; what depends on it is told at once. */
 void links_give_up(struct cluster *c, struct link *link, const char *reason);
 
+/* Likewise; routine: nothing is wrong, people need not read of it. */
+void links_give_up_as(struct cluster *c, struct link *link, const char *reason,
+                      bool is_routine);
+
 /* Dials what is due: members without a link, seeds without a member. Returns when to look
  * again. */
 uint64_t links_dial(struct cluster *c);
@@ -14,6 +18,15 @@ uint64_t links_dial(struct cluster *c);
 /* Greetings, the first message of a link. False: it was none, or is not for a link that is
  * not up. */
 void links_greet(struct cluster *c, struct link *link, const struct msg *m);
+
+/* Is this node's id the larger one? Of two links the one that it dialled is kept then. */
+bool links_is_larger(const struct cluster *c, const struct member *m);
+
+enum {
+    LINKS_GREETING_MS = 2000,  /* for HELLO, or its answer */
+    LINKS_WAIT_FIRST_MS = 100, /* before the first new dial */
+    LINKS_WAIT_MAX_MS = 2000,
+};
 
 struct link *links_find(const struct cluster *c, uint64_t id);
 
