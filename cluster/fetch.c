@@ -7,6 +7,7 @@
 #include "cluster/store.h"
 #include "cluster/trust.h"
 #include "cluster/view.h"
+#include "cluster/votes.h"
 
 #include <assert.h>
 
@@ -55,6 +56,14 @@ static bool serve_from_here(struct cluster *c, struct op *op)
     return true;
 }
 
+/* Looks again in a while, but never after the claim's own time (L1). */
+static void look_again_in(struct cluster *c, struct op *op, uint32_t span_ms)
+{
+    uint64_t at = c->now_ms + span_ms;
+    uint64_t deadline = votes_deadline_ms(c, op);
+    ops_set_timer(c, op, at < deadline ? at : deadline);
+}
+
 static void request(struct cluster *c, struct op *op)
 {
     const struct watch *w = claims_watch(c, op);
@@ -65,7 +74,7 @@ static void request(struct cluster *c, struct op *op)
     m.payload_req.size = WINDOW_SIZE;
     op->asked_to = op->received + WINDOW_SIZE;
     send_control(c, w->arbiters[op->source], &m);
-    ops_set_timer(c, op, c->now_ms + HEDGE_MS);
+    look_again_in(c, op, HEDGE_MS);
 }
 
 /* The next arbiter that granted and was not tried; false: none. */
@@ -104,7 +113,7 @@ static void next_source(struct cluster *c, struct op *op)
         request(c, op);
     } else {
         op->sources_tried = 0; /* it is on its way to them */
-        ops_set_timer(c, op, c->now_ms + NOT_THERE_YET_MS);
+        look_again_in(c, op, NOT_THERE_YET_MS);
     }
 }
 
@@ -180,6 +189,6 @@ void fetch_on_payload(struct cluster *c, uint16_t from, const struct msg_payload
     } else if (op->received >= op->asked_to) {
         request(c, op);
     } else {
-        ops_set_timer(c, op, c->now_ms + HEDGE_MS);
+        look_again_in(c, op, HEDGE_MS);
     }
 }
