@@ -253,6 +253,20 @@ static struct invocation *entry_for(struct cluster *c, const struct msg_accept *
     return inv;
 }
 
+/* The callback overtook its request, on the other lane. Where it is to be brought to must be
+ * known here all the same: this node may have to do it. */
+static void keep_texts(struct cluster *c, struct invocation *inv, const struct msg_accept *m)
+{
+    struct extra *x = m->callback_url.size == 0 || inv->is_over ? NULL : store_extra(c, inv);
+    if (x == NULL) {
+        return;
+    }
+    if (x->texts == NULL) {
+        store_set_texts(c, inv, m->client_id, m->callback_url); /* no room: nobody is told */
+    }
+    store_trim(c, inv);
+}
+
 void accept_on_accept(struct cluster *c, uint16_t from, const struct msg_accept *m,
                       uint64_t aged_ms)
 {
@@ -269,6 +283,7 @@ void accept_on_accept(struct cluster *c, uint16_t from, const struct msg_accept 
     }
     bool has_copy = invocation_request(inv) != NULL && !extra_at(c, inv->extra)->is_partial;
     if (inv_is_ready(inv) || has_copy) {
+        keep_texts(c, inv, m);
         accept_confirm(c, from, &m->entry.guid, 0);
         return;
     }

@@ -34,8 +34,9 @@ static void answer_info(struct http_answer *answer)
     begin_json(answer);
     text_add_str(&answer->content,
                  "{\"provider\":{\"provider\":\"callbackd\",\"version\":{\"release\":"
-                 "\"" CALLBACKD_VERSION "\",\"sha\":\"\"},\"orchestration\":\"callbackd\"},"
-                 "\"version\":{\"release\":\"" CALLBACKD_VERSION "\",\"sha\":\"\"},"
+                 "\"" CALLBACKD_VERSION
+                 "\",\"sha\":\"not-recorded\"},\"orchestration\":\"callbackd\"},"
+                 "\"version\":{\"release\":\"" CALLBACKD_VERSION "\",\"sha\":\"not-recorded\"},"
                  "\"arch\":\"" ARCH "\"}");
 }
 

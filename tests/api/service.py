@@ -51,7 +51,8 @@ class Service(Client):
 
     def ask_to_stop(self):
         for node in self.nodes:
-            node.ask_to_stop()
+            if not node.ended:
+                node.ask_to_stop()
 
     def stop(self):
         if self.balancer is not None:

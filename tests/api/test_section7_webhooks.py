@@ -523,6 +523,33 @@ def test_the_status_shows_it_pending(patient, receiver):
     assert (found['status'], found['webhook']) == ('succeeded', 'pending')
 
 
+# --- when its node dies ---------------------------------------------------------------------
+
+
+def test_taken_over_when_its_node_dies(start_service, receiver, node_count):
+    """Delivered by one node only, taken over when that node dies."""
+    if node_count == 1:
+        pytest.skip('a single node has nobody to take over')
+    service = start_service(FUNCTIONS, {**FAST, 'webhook.min_wait_ms': 3000,
+                                        'webhook.max_wait_ms': 3000})
+    there = receiver(503, 200)
+    home = service.each()[0]
+    guid = home.post('echo', b'survives', [('X-Callback-Url', there.url)])
+    there.wait(1)
+    home.kill()
+    seen = there.wait(2, seconds=20)
+    assert seen[1].body == b'survives'
+    assert headers_of(seen[1])['x-call-id'] == guid
+    others = service.each()[1:]
+    until = time.monotonic() + 10
+    while others[0].status(guid).json().get('webhook') != 'delivered':
+        assert time.monotonic() < until, others[0].status(guid)
+        time.sleep(0.05)
+    assert others[1].collect(guid).status == 410
+    time.sleep(1)
+    assert len(there.seen()) == 2, 'one node only'
+
+
 # --- where it may go ------------------------------------------------------------------------
 
 INTERNAL = [
