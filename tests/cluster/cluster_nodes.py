@@ -148,7 +148,7 @@ class Cluster(Talk):
         """Addresses for clients that choose nodes themselves."""
         return [self.api(one) for one in self.names]
 
-    def post(self, name, body, seconds=5):
+    def post_patiently(self, name, body, seconds=5):
         """As Node.post(), by a client that asks again after a 503, as it is told to."""
         until = time.monotonic() + seconds
         while True:

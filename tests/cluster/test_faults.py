@@ -118,7 +118,7 @@ def test_killed_node_is_noticed_and_a_new_one_takes_its_place(cluster):
     nodes.wait_members('abc')
     load.stop()
     assert took < KILLED_SECONDS + SANITIZER_SECONDS
-    guid = nodes.post('c', b'here')
+    guid = nodes.post_patiently('c', b'here')
     assert nodes['a'].collect(guid, wait=3000).body == b'here'
 
 
@@ -129,7 +129,7 @@ def test_partition_is_noticed_and_healed(cluster):
     nodes.proxy.partition('ab', 'c')
     took = seconds_until(lambda: nodes.members('a').get('c') != 'alive' and
                          nodes.members('b').get('c') != 'alive', 10)
-    guid = nodes.post('a', b'in the larger part')
+    guid = nodes.post_patiently('a', b'in the larger part')
     answer = nodes['b'].collect(guid, wait=5000)
     assert (answer.status, answer.body) == (200, b'in the larger part')
     assert nodes['c'].call('GET', f'/v1/callbacks/{guid}?wait=500').status in (404, 503)
@@ -138,7 +138,7 @@ def test_partition_is_noticed_and_healed(cluster):
     nodes.wait_members('abc', seconds=30)
     load.stop()
     assert took < SILENT_SECONDS + SANITIZER_SECONDS
-    guid = nodes.post('c', b'healed')
+    guid = nodes.post_patiently('c', b'healed')
     assert nodes['a'].collect(guid, wait=5000).body == b'healed'
 
 
@@ -148,7 +148,7 @@ def test_partition_that_swallows_is_healed_too(cluster):
     seconds_until(lambda: nodes.members('b').get('a') != 'alive', 10)
     nodes.proxy.heal()
     nodes.wait_members('abc', seconds=30)
-    guid = nodes.post('a', b'healed')
+    guid = nodes.post_patiently('a', b'healed')
     assert nodes['b'].collect(guid, wait=5000).body == b'healed'
 
 
@@ -172,7 +172,7 @@ def test_frames_cut_anywhere_are_survived(cluster):
     nodes.proxy.heal()
     nodes.wait_members('abc', seconds=30)
     load.stop()
-    guid = nodes.post('c', b'whole')
+    guid = nodes.post_patiently('c', b'whole')
     assert nodes['a'].collect(guid, wait=5000).body == b'whole'
 
 
@@ -190,7 +190,7 @@ def test_slow_line_is_no_dead_node(cluster):
     nodes = cluster(3, proxy=True)
     nodes.proxy.fault('*', 'c', 'delay', 50, 30)
     nodes.proxy.fault('c', '*', 'delay', 50, 30)
-    guid = nodes.post('c', b'slow')
+    guid = nodes.post_patiently('c', b'slow')
     answer = nodes['a'].collect(guid, wait=5000)
     assert (answer.status, answer.body) == (200, b'slow')
     until = time.monotonic() + 4
