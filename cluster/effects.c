@@ -185,13 +185,14 @@ bool effects_next(struct effects *es, struct cluster_effect *out, uint32_t *ende
         scratch_clear(es);
         return false;
     }
+    /* An emptied ring begins at its front again, whose memory is warm. */
     *out = es->ring[es->first];
-    es->first = (es->first + 1) & (es->room - 1);
     es->count--;
+    es->first = es->count == 0 ? 0 : (es->first + 1) & (es->room - 1);
     if (is_about_link(out->kind)) {
         es->last_link = es->links[es->link_first];
-        es->link_first = (es->link_first + 1) & (es->link_room - 1);
         es->link_count--;
+        es->link_first = es->link_count == 0 ? 0 : (es->link_first + 1) & (es->link_room - 1);
         es->has_last_link = true;
         out->link = &es->last_link;
     } else if (ends_invocation(out->kind)) {

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 
 enum {
+    SMALL_MAX = 8 * 1024, /* bytes of a copy that may travel on the control lane */
     WINDOW_CONTROL = 1024 * 1024,
     WINDOW_BULK = 4 * 1024 * 1024,
     BEHIND_MAX = 65536, /* events; further behind, a member is skipped over */
@@ -123,6 +124,16 @@ static uint64_t ago(const struct cluster *c, uint64_t at_ms)
     return at_ms < c->now_ms ? c->now_ms - at_ms : 0;
 }
 
+/* What is small holds nothing up, and on the control lane it shares the write with the votes
+ * and confirmations of the same turn. While that lane is behind, the bulk lane takes it. */
+static bool send_copy(struct cluster *c, struct member *to, const struct msg *m)
+{
+    bool is_small = msg_flow_size(m) <= SMALL_MAX;
+    return is_small && to->flows[LANE_CONTROL].unsent <= LINK_UNSENT_MARK
+               ? send_control(c, to->node, m)
+               : send_bulk(c, to->node, m);
+}
+
 static bool send_create(struct cluster *c, struct member *m, const struct invocation *inv)
 {
     struct msg msg = {.kind = MSG_CREATE};
@@ -148,7 +159,7 @@ static bool send_create(struct cluster *c, struct member *m, const struct invoca
     create->body_follows = create->body_size > MSG_CHUNK_MAX;
     if (!create->body_follows) {
         create->body = inv->body == NULL ? NULL : buf_share(inv->body);
-        return send_bulk(c, m->node, &msg);
+        return send_copy(c, m, &msg);
     }
     return send_bulk(c, m->node, &msg) &&
            payload_send_all(c, m->node, &inv->guid, PAYLOAD_RESULT, inv->body);
@@ -183,7 +194,7 @@ bool streams_send_accept(struct cluster *c, struct member *to, struct invocation
     a->callback_url = effects_keep(&c->effects, a->callback_url);
     a->request = request_share(x->request);
     a->body_size = buf_size(body);
-    if (!send_bulk(c, to->node, &msg)) {
+    if (!send_copy(c, to, &msg)) {
         return false;
     }
     return a->body_size <= MSG_CHUNK_MAX ||

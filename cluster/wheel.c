@@ -5,6 +5,7 @@
 
 /* The first item of a slot has the slot's own number, marked, as its `prev`. */
 #define SLOT_MARK 0x80000000u
+#define MOVES_MAX 4096u /* items: well under a millisecond of work */
 
 static struct wheel_link *link_of(const struct wheel *w, uint32_t handle)
 {
@@ -87,20 +88,38 @@ void wheel_remove(struct wheel *w, uint32_t handle)
     w->count--;
 }
 
-/* Everything of one slot of a higher level is placed anew. */
+/* Everything of one slot of a higher level is to be placed anew: see move_some(). */
 static void cascade(struct wheel *w, uint32_t level)
 {
     uint32_t slot = (uint32_t)(w->now_ms >> (8 * level)) & 255;
     uint32_t handle = w->slots[level][slot];
+    assert(w->slots[WHEEL_MOVING][level] == 0);
+    if (handle == 0) {
+        return;
+    }
     w->slots[level][slot] = 0;
     w->busy[level][slot / 64] &= ~((uint64_t)1 << (slot % 64));
-    while (handle != 0) {
-        struct wheel_link *link = link_of(w, handle);
-        uint32_t next = link->next;
-        link->prev = link->next = 0;
-        place(w, handle, w->due_at_ms(w->owner, pool_at(w->pool, handle)));
-        handle = next;
+    w->slots[WHEEL_MOVING][level] = handle;
+    w->busy[WHEEL_MOVING][0] |= (uint64_t)1 << level;
+    link_of(w, handle)->prev = SLOT_MARK | WHEEL_MOVING << 8 | level;
+}
+
+/* Places at most MOVES_MAX of those anew. True when none is left. */
+static bool move_some(struct wheel *w)
+{
+    uint32_t moved = 0;
+    for (uint32_t level = 1; level < WHEEL_LEVELS; level++) {
+        uint32_t handle;
+        while ((handle = w->slots[WHEEL_MOVING][level]) != 0) {
+            if (moved == MOVES_MAX) {
+                return false;
+            }
+            moved++;
+            unlink_item(w, link_of(w, handle));
+            place(w, handle, w->due_at_ms(w->owner, pool_at(w->pool, handle)));
+        }
     }
+    return true;
 }
 
 /* The first busy slot of `level` in [from, 256), or 256. */
@@ -122,6 +141,9 @@ uint64_t wheel_deadline_ms(const struct wheel *w)
 {
     if (w->count == 0) {
         return UINT64_MAX;
+    }
+    if (w->busy[WHEEL_MOVING][0] != 0) {
+        return w->now_ms;
     }
     uint64_t best = UINT64_MAX;
     for (uint32_t level = 0; level < WHEEL_LEVELS; level++) {
@@ -166,6 +188,9 @@ uint32_t wheel_pop(struct wheel *w, uint64_t now_ms)
         return 0;
     }
     for (;;) {
+        if (w->busy[WHEEL_MOVING][0] != 0 && !move_some(w)) {
+            return 0;
+        }
         uint32_t handle = w->slots[0][w->now_ms & 255];
         if (handle != 0) {
             unlink_item(w, link_of(w, handle));
@@ -182,7 +207,7 @@ uint32_t wheel_pop(struct wheel *w, uint64_t now_ms)
 void wheel_validate(const struct wheel *w)
 {
     uint32_t found = 0;
-    for (uint32_t level = 0; level < WHEEL_LEVELS; level++) {
+    for (uint32_t level = 0; level <= WHEEL_MOVING; level++) {
         for (uint32_t slot = 0; slot < WHEEL_SLOTS; slot++) {
             uint32_t prev = SLOT_MARK | level << 8 | slot;
             uint32_t handle = w->slots[level][slot];

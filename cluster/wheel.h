@@ -2,6 +2,9 @@
  * ticks of one millisecond. Adding, removing and finding what is due are O(1); an item moves
  * down at most three times in its life.
  *
+ * A slot of a higher level may hold a million items, too many to move in one go: they wait on a
+ * list of their own, and each wheel_pop() moves some, while the wheel's time stands still.
+ *
  * The links lie in the items, the items in a pool, so adding never allocates and never fails.
  * The wheel knows no clock: time is an argument. An item that is due in more than 49 days
  * waits in the last slot and is asked again.
@@ -13,6 +16,8 @@
 
 #define WHEEL_LEVELS 4
 #define WHEEL_SLOTS  256
+#define WHEEL_MOVING WHEEL_LEVELS /* one more row of slots: what is on its way down, by level  \
+                                   */
 
 /* In each item; zeroed before the first use. `prev` 0: not in the wheel. */
 struct wheel_link {
@@ -26,8 +31,8 @@ struct wheel {
     const void *owner;
     uint64_t now_ms; /* all before this has been given out */
     uint32_t count;
-    uint32_t slots[WHEEL_LEVELS][WHEEL_SLOTS];
-    uint64_t busy[WHEEL_LEVELS][WHEEL_SLOTS / 64];
+    uint32_t slots[WHEEL_LEVELS + 1][WHEEL_SLOTS];
+    uint64_t busy[WHEEL_LEVELS + 1][WHEEL_SLOTS / 64];
 };
 
 struct wheel_config {

@@ -51,8 +51,8 @@ enum msg_limit {
 /* A control lane is never held up by bodies. Each pair of nodes has one link of each. */
 enum msg_lane { LANE_CONTROL, LANE_BULK, LANE_COUNT };
 
-/* Where a kind may travel. EITHER: the sender chooses (HELLO on its own lane; CREATE without
- * a body on control, with one on bulk). */
+/* Where a kind may travel. EITHER: the sender chooses (HELLO on its own lane; ACCEPT and
+ * CREATE on control while they are small, else on bulk). */
 enum msg_lanes { ON_CONTROL = 1, ON_BULK = 2, ON_EITHER = 3 };
 
 /* X(NAME, member of the union, lanes, number on the wire). Only ever add at the end. */
@@ -69,7 +69,7 @@ enum msg_lanes { ON_CONTROL = 1, ON_BULK = 2, ON_EITHER = 3 };
     X(ALIVE, verdict, ON_CONTROL, 10)  /* I hear from `node` */                                \
     X(DEAD, verdict, ON_CONTROL, 11)   /* `node` is dead for me; final: for everybody */       \
     X(LEAVE, leave, ON_CONTROL, 12)    /* I drain; gone: I exit now */                         \
-    X(ACCEPT, accept, ON_BULK, 13)     /* home -> arbiter: the request's copy */               \
+    X(ACCEPT, accept, ON_EITHER, 13)   /* home -> arbiter: the request's copy */               \
     X(ACCEPT_ACK, ack, ON_CONTROL, 14) /* arbiter -> sender of ACCEPT, EXEC */                 \
     X(ACCEPT_NAK, ack, ON_CONTROL, 15)                                                         \
     X(CREATE, create, ON_EITHER, 16)    /* the callback exists */                              \

@@ -122,11 +122,43 @@ static void an_empty_wheel_has_no_deadline(void **state)
     pool_fini(&b.pool);
 }
 
+/* Moving them all in one call would stall the loop; nothing may come early or late by it. */
+static void a_crowd_moves_down_in_pieces(void **state)
+{
+    (void)state;
+    enum { CROWD = 20000 };
+    struct bench b;
+    bench_init(&b, 1);
+    for (uint32_t i = 0; i < CROWD; i++) {
+        add(&b, 70000 + i % 7);
+    }
+    uint32_t calls = 0;
+    while (wheel_deadline_ms(&b.wheel) < 70000) {
+        assert_int_equal(wheel_pop(&b.wheel, 69999), 0);
+        wheel_validate(&b.wheel);
+        calls++;
+        assert_true(calls < 1000);
+    }
+    assert_true(calls > 4);
+    uint32_t early = 0, due = 0;
+    while (wheel_deadline_ms(&b.wheel) <= 70000) {
+        due += wheel_pop(&b.wheel, 70000) != 0;
+    }
+    while (wheel_deadline_ms(&b.wheel) <= 70006) {
+        early += wheel_pop(&b.wheel, 70006) != 0;
+    }
+    assert_int_equal(due, (CROWD + 6) / 7);
+    assert_int_equal(due + early, CROWD);
+    assert_int_equal(b.wheel.count, 0);
+    pool_fini(&b.pool);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(nothing_is_early_and_nothing_is_late),
         cmocka_unit_test(an_empty_wheel_has_no_deadline),
+        cmocka_unit_test(a_crowd_moves_down_in_pieces),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

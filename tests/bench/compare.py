@@ -1,0 +1,301 @@
+#!/usr/bin/env python3
+"""callbackd beside Redis and nginx: every figure of docs/performance.md.
+
+    tests/bench/compare.py [--build build/release] [--rounds 5] [--seconds 2]
+                           [--only SECTION,...] [--write]
+
+Servers share one core, the load generator has another; they run in turn, several rounds, and
+what is told are medians and ratios of medians within this one run. Sections: cycle, sizes,
+latency, upstream, growth, idle, expiry. --write puts table and picture into docs/. Installs
+redis-server and nginx when they are missing (as root).
+"""
+import argparse
+import json
+import os
+import platform
+import resource
+import shutil
+import socket
+import subprocess
+import sys
+import threading
+import time
+import urllib.request
+
+import report
+import servers
+
+TREE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+MS = 1000.0
+
+
+class Bench:
+    """Options, the load generator, and what was measured so far."""
+
+    def __init__(self, options):
+        self.o = options
+        self.results = {}
+
+    def load(self, server, mode, **options):
+        command = ['taskset', '-c', servers.LOAD_CORE, os.path.join(self.o.build, 'loadgen'),
+                   '--mode', mode, '--nodes', ','.join(options.pop('nodes', server.nodes))]
+        options.setdefault('seconds', self.o.seconds)
+        options.setdefault('warmup', 0.3)
+        for key, value in options.items():
+            command += [f'--{key}', str(value)]
+        for pid in server.pids:
+            command += ['--pid', str(pid)]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        if done.returncode != 0:
+            raise SystemExit(f'{" ".join(command)}\n{done.stdout}{done.stderr}')
+        return json.loads(done.stdout)
+
+    def rate_of_posts(self):
+        server = servers.callbackd(self.o.build)
+        done = self.load(server, 'post', size=100, count=50000, connections=50)
+        server.stop()
+        return done['per_second']
+
+    def in_turn(self, subjects, rounds=None):
+        """subjects: name -> function that measures once. name -> its medians."""
+        seen = {name: [] for name in subjects}
+        for _ in range(rounds or self.o.rounds):
+            for name, measure in subjects.items():
+                seen[name].append(measure())
+        return {name: report.median_of(runs) for name, runs in seen.items()}
+
+
+def cycle_subjects(bench, started, size):
+    """What does one asynchronous cycle, or stands in for it."""
+    def cycle(server, **options):
+        return lambda: bench.load(server, 'cycle', size=size, **options)
+
+    subjects = {
+        'Redis': lambda: bench.load(started['redis'], 'redis', size=size),
+        'Redis, 2 replicas': lambda: bench.load(started['redis3'], 'redis', size=size),
+        'callbackd': cycle(started['one']),
+    }
+    for acks in (0, 1, 2):
+        subjects[f'callbackd, 3 nodes, accept_acks {acks}'] = cycle(
+            started[f'three{acks}'], collect='random')
+    return subjects
+
+
+def run_cycle(bench, sizes, section, rounds):
+    started = {'redis': servers.redis(), 'redis3': servers.redis(2),
+               'one': servers.callbackd(bench.o.build)}
+    for acks in (0, 1, 2):
+        started[f'three{acks}'] = servers.callbackd(bench.o.build, 3,
+                                                    cluster__accept_acks=str(acks))
+    for size in sizes:
+        started['nginx'] = servers.nginx_return(size)
+        subjects = cycle_subjects(bench, started, size)
+        subjects['nginx return'] = lambda: bench.load(started['nginx'], 'get', path='/')
+        bench.results.setdefault(section, {})[str(size)] = bench.in_turn(subjects, rounds)
+        started['nginx'].stop()
+    for name, server in started.items():
+        if name != 'nginx':
+            server.stop()
+
+
+def section_cycle(bench):
+    run_cycle(bench, [1024], 'cycle', bench.o.rounds)
+
+
+def section_sizes(bench):
+    run_cycle(bench, [100, 16384], 'sizes', max(1, bench.o.rounds // 2))
+
+
+def section_latency(bench):
+    """At half of what the same servers carry."""
+    results = {}
+    for name, count, collect in (('one node', 1, 'same'), ('3 nodes, accept_acks 1', 3, 'other')):
+        server = servers.callbackd(bench.o.build, count, cluster__accept_acks='1')
+        full = bench.load(server, 'cycle', collect=collect)['per_second']
+        results[name] = bench.in_turn({name: lambda: bench.load(
+            server, 'cycle', collect=collect, rate=full / 2)}, 3)[name]
+        server.stop()
+    bench.results['latency'] = results
+
+
+def section_upstream(bench):
+    upstream = servers.nginx_return(1024, core=servers.LOAD_CORE)
+    proxy = servers.nginx_proxy(upstream)
+    node = servers.callbackd(bench.o.build,
+                             functions=[f'up=http://{upstream.nodes[0]}/'],
+                             functions__up__concurrency='256')
+    bench.results['upstream'] = bench.in_turn({
+        'nginx proxy_pass': lambda: bench.load(proxy, 'get', path='/'),
+        'callbackd': lambda: bench.load(node, 'get', path='/v1/functions/up'),
+    })
+    for server in (node, proxy, upstream):
+        server.stop()
+
+
+def section_growth(bench):
+    """Cycles a second, and memory, while so many callbacks lie stored."""
+    server = servers.callbackd(bench.o.build, callback__ttl_ms='3600000')
+    bench.load(server, 'cycle', size=100)
+    empty = server.resident()
+    results, stored = {}, 0
+    for count in (0, 10000, 100000, 1000000):
+        if count > stored:
+            more = bench.load(server, 'post', size=100, count=count - stored, connections=50)
+            stored += more['cycles']
+        held = server.resident() - empty
+        runs = [bench.load(server, 'cycle', size=100) for _ in range(3)]
+        results[str(count)] = report.median_of(runs)
+        results[str(count)]['overhead'] = held / stored - 100 if stored else 0
+    server.stop()
+    bench.results['growth'] = results
+
+
+def post(address, path):
+    request = urllib.request.Request(f'http://{address}{path}', data=b'x', method='POST',
+                                     headers={'Prefer': 'respond-async'})
+    with urllib.request.urlopen(request, timeout=10) as answer:
+        return answer.headers['X-Call-Id']
+
+
+def section_idle(bench):
+    """p99 at half load, alone and beside 1,000 parked GETs and 10,000 idle connections."""
+    server = servers.callbackd(
+        bench.o.build, functions=['echo=builtin:echo', 'sleep=builtin:sleep'],
+        functions__sleep__concurrency='2000', functions__sleep__timeout_ms='600000')
+    host, port = server.nodes[0].split(':')
+    full = bench.load(server, 'cycle')['per_second']
+    before = server.resident()
+    held = []
+
+    def open_one(say=b''):
+        s = socket.create_connection((host, int(port)))
+        s.sendall(say)
+        held.append(s)
+
+    alone = [bench.load(server, 'cycle', rate=full / 2) for _ in range(3)]
+    for _ in range(1000):
+        guid = post(server.nodes[0], '/v1/functions/sleep?ms=500000')
+        open_one(f'GET /v1/callbacks/{guid}?wait=60000 HTTP/1.1\r\nHost: b\r\n\r\n'.encode())
+    for _ in range(10000):
+        open_one()
+    size = server.resident() - before
+    beside = [bench.load(server, 'cycle', rate=full / 2) for _ in range(3)]
+    for s in held:
+        s.close()
+    server.stop()
+    bench.results['idle'] = {'alone': report.median_of(alone),
+                             'beside': report.median_of(beside), 'bytes': size}
+
+
+class Prober(threading.Thread):
+    """Asks the admin address every few milliseconds: the longest wait for an answer."""
+
+    def __init__(self, address):
+        super().__init__(daemon=True)
+        host, port = address.split(':')
+        self.socket = socket.create_connection((host, int(port)))
+        self.worst, self.over, self.goes_on = 0.0, 0, True
+
+    def run(self):
+        while self.goes_on:
+            begun = time.monotonic()
+            self.socket.sendall(b'GET /healthz HTTP/1.1\r\nHost: b\r\n\r\n')
+            self.socket.recv(4096)
+            took = time.monotonic() - begun
+            self.worst = max(self.worst, took)
+            self.over += took > 0.020
+            time.sleep(0.002)
+
+
+def ready_count(server):
+    with urllib.request.urlopen(f'http://{server.admins[0]}/v1/queues', timeout=30) as answer:
+        functions = json.load(answer)['cluster']
+    return sum(f['ready'] for f in functions.values())
+
+
+def section_expiry(bench):
+    """Chunks are stored one after the other with time-outs that end together."""
+    chunks, chunk = 20, 50000
+    step = 1.3 * chunk / bench.rate_of_posts()
+    names = [f'f{i}' for i in range(chunks)]
+    ttls = {f'functions__{name}__ttl_ms': str(int(1000 * step * (chunks - i)) + 3000)
+            for i, name in enumerate(names)}
+    server = servers.callbackd(bench.o.build, functions=[f'{n}=builtin:echo' for n in names],
+                               **ttls)
+    begun = time.monotonic()
+    for i, name in enumerate(names):
+        time.sleep(max(0.0, begun + i * step - time.monotonic()))
+        bench.load(server, 'post', path=f'/v1/functions/{name}', size=100, count=chunk,
+                   connections=50)
+    stored = ready_count(server)
+    prober = Prober(server.admins[0])
+    prober.start()
+    left, first, last = stored, None, None
+    while left > 0 and time.monotonic() - begun < 600:
+        time.sleep(0.05)
+        left = ready_count(server)
+        if left < stored * 0.99 and first is None:
+            first = time.monotonic()
+        last = time.monotonic()
+    prober.goes_on = False
+    prober.join()
+    server.stop()
+    bench.results['expiry'] = {'stored': stored, 'seconds': last - (first or last),
+                               'worst_ms': prober.worst * MS, 'over_20_ms': prober.over}
+
+
+SECTIONS = {'cycle': section_cycle, 'sizes': section_sizes, 'latency': section_latency,
+            'upstream': section_upstream, 'growth': section_growth, 'idle': section_idle,
+            'expiry': section_expiry}
+
+
+def install_missing():
+    packages = {'redis-server': 'redis-server', 'nginx': 'nginx-light', 'taskset': 'util-linux'}
+    missing = [p for program, p in packages.items() if shutil.which(program) is None]
+    if missing:
+        subprocess.run(['apt-get', 'install', '-y', '--no-install-recommends', *missing],
+                       check=True)
+
+
+def about():
+    def first_line(*command):
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        return (done.stdout + done.stderr).splitlines()[0]
+
+    with open('/proc/cpuinfo', encoding='ascii') as f:
+        model = next((line.split(':')[1].strip() for line in f if 'model name' in line), '?')
+    return {'date': time.strftime('%Y-%m-%d'), 'cpu': model, 'cores': os.cpu_count(),
+            'kernel': platform.release().split('-')[0],
+            'redis': first_line('redis-server', '--version').split()[2],
+            'nginx': first_line('nginx', '-v').split('/')[-1]}
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split('\n')[0])
+    parser.add_argument('--build', default=os.path.join(TREE, 'build/release'))
+    parser.add_argument('--rounds', type=int, default=5)
+    parser.add_argument('--seconds', type=float, default=2)
+    parser.add_argument('--only', default=','.join(SECTIONS))
+    parser.add_argument('--write', action='store_true')
+    options = parser.parse_args()
+    options.build = os.path.abspath(options.build)
+    wanted = options.only.split(',')
+    if not set(wanted) <= set(SECTIONS) or (os.cpu_count() or 1) < 2:
+        sys.exit(f'two cores are needed; sections: {", ".join(SECTIONS)}')
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, 65536), hard))
+    install_missing()
+    bench = Bench(options)
+    for name in wanted:
+        begun = time.monotonic()
+        SECTIONS[name](bench)
+        print(report.section_text(name, bench.results[name]), flush=True)
+        print(f'({name}: {time.monotonic() - begun:.0f} s)\n', file=sys.stderr, flush=True)
+    if options.write:
+        report.write(os.path.join(TREE, 'docs'), bench.results,
+                     {**about(), 'rounds': options.rounds, 'seconds': options.seconds,
+                      'load': os.getloadavg()[0]})
+
+
+if __name__ == '__main__':
+    main()
