@@ -16,8 +16,9 @@
 
 #define WHEEL_LEVELS 4
 #define WHEEL_SLOTS  256
-#define WHEEL_MOVING WHEEL_LEVELS /* one more row of slots: what is on its way down, by level  \
-                                   */
+#define WHEEL_MOVING                                                                           \
+    WHEEL_LEVELS /* one more row of slots: what is on its way down, by level                   \
+                  */
 
 /* In each item; zeroed before the first use. `prev` 0: not in the wheel. */
 struct wheel_link {

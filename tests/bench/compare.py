@@ -109,7 +109,8 @@ def section_sizes(bench):
 def section_latency(bench):
     """At half of what the same servers carry."""
     results = {}
-    for name, count, collect in (('one node', 1, 'same'), ('3 nodes, accept_acks 1', 3, 'other')):
+    cases = (('one node', 1, 'same'), ('3 nodes, accept_acks 1', 3, 'other'))
+    for name, count, collect in cases:
         server = servers.callbackd(bench.o.build, count, cluster__accept_acks='1')
         full = bench.load(server, 'cycle', collect=collect)['per_second']
         results[name] = bench.in_turn({name: lambda: bench.load(

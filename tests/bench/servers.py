@@ -135,7 +135,7 @@ def _wait_joined(admin):
 
 
 def callbackd(build, count=1, functions=('echo=builtin:echo',), **settings):
-    """`count` nodes on one core; settings as accept_acks='1' are written cluster__accept_acks."""
+    """`count` nodes on one core; `cluster__accept_acks='1'` sets cluster.accept_acks."""
     s = Server()
     s.admins = []
     seeds = [f'127.0.0.1:{free_port()}' for _ in range(count)]
