@@ -280,6 +280,9 @@ void arbiter_taken(struct cluster *c, struct invocation *inv, const struct arbit
         }
         return;
     }
+    if (inv->extra != 0) { /* who took it need not be told so */
+        holder_remove(c, extra_at(c, inv->extra), t->node, t->counter);
+    }
     bool waits =
         t->end == INVOCATION_COLLECTED && inv_is_ready(inv) && !publish_is_owner(c, inv);
     if (waits) {
