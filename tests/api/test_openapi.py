@@ -1,4 +1,4 @@
-"""Issue 4: an OpenAPI 3.1 document served at `/openapi.json` that a public validator accepts."""
+"""An OpenAPI 3.1 document is served at `/openapi.json` that a public validator accepts."""
 import re
 
 import pytest
