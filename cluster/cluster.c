@@ -239,23 +239,34 @@ bool cluster_next_effect(struct cluster *c, struct cluster_effect *out)
 /* --- work ------------------------------------------------------------------------------------
  */
 
+/* One message may end several invocations; the core hears of it one by one, and may give the
+ * slot of the first to another whose end it has not heard of yet. That is no longer news. */
+static bool has_ended(const struct invocation *inv)
+{
+    return inv_is_ready(inv) || invocation_state_is_final((enum invocation_state)inv->state);
+}
+
 void cluster_started(struct cluster *c, uint64_t now_ms, struct invocation *inv)
 {
     c->now_ms = now_ms;
-    store_running(c, inv);
+    if (!has_ended(inv)) {
+        store_running(c, inv);
+    }
 }
 
 void cluster_requeued(struct cluster *c, uint64_t now_ms, struct invocation *inv)
 {
     c->now_ms = now_ms;
-    store_queued(c, inv);
+    if (!has_ended(inv)) {
+        store_queued(c, inv);
+    }
 }
 
 void cluster_complete(struct cluster *c, uint64_t now_ms, struct invocation *inv,
                       struct result *result)
 {
     c->now_ms = now_ms;
-    if (inv_is_ready(inv) || invocation_state_is_final((enum invocation_state)inv->state)) {
+    if (has_ended(inv)) {
         c->counters.duplicate_results++; /* another executor was faster */
         result_drop(result);
         return;

@@ -9,7 +9,7 @@
 
 #define MINUTE_US     60000000u
 #define BACK_MS       900u /* from a death to the new start */
-#define GROWTH_FACTOR 1.3
+#define GROWTH_FACTOR 1.5
 #define GROWTH_SLACK  64u
 
 /* --- the plan -------------------------------------------------------------------------- */
