@@ -26,7 +26,7 @@ def victim(cluster):
     assert node.resident_bytes() - before < GROWTH_MAX
     nodes.wait_members('ab', seconds=5)
     assert nodes['b'].collect(guid).body == b'before'
-    after = nodes.post('b', b'after')
+    after = nodes.post_patiently('b', b'after')
     assert node.collect(after, wait=5000).body == b'after'
 
 
@@ -168,7 +168,7 @@ def test_peer_that_never_reads_costs_a_bounded_amount(cluster):
     until = time.monotonic() + 6
     peak = 0
     while time.monotonic() < until:
-        guid = nodes.post('a', body)
+        guid = nodes.post_patiently('a', body)
         answer = nodes['b'].collect(guid, wait=2000)
         assert answer.status in (200, 503), answer
         peak = max(peak, node.resident_bytes() - before)
@@ -179,7 +179,7 @@ def test_peer_that_never_reads_costs_a_bounded_amount(cluster):
     while nodes.alive('a') != {'a', 'b'}:
         assert time.monotonic() < until, nodes.members('a')
         time.sleep(0.05)
-    guid = nodes.post('a', b'after')
+    guid = nodes.post_patiently('a', b'after')
     assert nodes['b'].collect(guid, wait=5000).body == b'after'
 
 
