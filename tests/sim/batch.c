@@ -135,15 +135,26 @@ static bool report_marks(const struct batch *b, const struct marks *sum)
     return true;
 }
 
-static uint32_t report_failures(const struct job *job)
+static bool is_open(const struct batch *b, uint64_t seed)
 {
+    uint32_t i = 0;
+    while (i < b->open_count && b->open[i] != seed) {
+        i++;
+    }
+    return i < b->open_count;
+}
+
+static uint32_t report_failures(const struct batch *b, const struct job *job)
+{
+    uint32_t counted = 0;
     for (uint32_t i = 0; i < job->failure_count; i++) {
         const struct failure *f = &job->failures[i];
-        printf("FAILED %s: %s\n  sim --seed %" PRIu64 " -v\n  sim --seed %" PRIu64
-               " --shrink\n",
-               f->rule, f->why, f->seed, f->seed);
+        bool open = is_open(b, f->seed);
+        printf("%s %s: %s\n  sim --seed %" PRIu64 " -v\n  sim --seed %" PRIu64 " --shrink\n",
+               open ? "STILL OPEN" : "FAILED", f->rule, f->why, f->seed, f->seed);
+        counted += !open;
     }
-    return job->failure_count;
+    return counted;
 }
 
 bool batch_run(const struct batch *b)
@@ -160,7 +171,7 @@ bool batch_run(const struct batch *b)
     struct job sum = {.next = 0};
     uint32_t failures = 0;
     for (uint32_t i = 0; i < b->jobs; i++) {
-        failures += report_failures(&jobs[i]);
+        failures += report_failures(b, &jobs[i]);
         sum.runs += jobs[i].runs;
         sum.steps += jobs[i].steps;
         sum.virtual_ms += jobs[i].virtual_ms;

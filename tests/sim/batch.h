@@ -13,6 +13,8 @@ struct batch {
     bool must_mark;        /* every mark must be reached */
     const uint64_t *extra; /* seeds that have failed once: run first, for ever */
     uint32_t extra_count;
+    const uint64_t *open; /* seeds that are known to fail still: told, but not counted */
+    uint32_t open_count;
 };
 
 #define JOBS_MAX        64u

@@ -12,7 +12,7 @@
 #include <string.h>
 
 #define USAGE                                                                                  \
-    "usage: sim --seeds N [--first S] [--jobs N] [--known FILE] [--no-marks]\n"                \
+    "usage: sim --seeds N [--first S] [--jobs N] [--known FILE] [--open FILE] [--no-marks]\n"  \
     "       sim --seed S [-v] [--shrink] [--print] [--plant N]\n"                              \
     "       sim --ops FILE [-v] [--shrink]\n"                                                  \
     "       sim --scale NODES\n"                                                               \
@@ -21,7 +21,7 @@
 struct arguments {
     uint64_t seeds, first, jobs, seed, plant, scale, minutes, nodes;
     bool one, verbose, shrink, print, no_marks;
-    const char *ops, *known;
+    const char *ops, *known, *open;
 };
 
 static bool take_number(uint64_t *out, const char *text)
@@ -87,6 +87,9 @@ static bool take_value(struct arguments *a, const char *word, const char *value)
     }
     if (strcmp(word, "--ops") == 0) {
         return take_text(&a->ops, value);
+    }
+    if (strcmp(word, "--open") == 0) {
+        return take_text(&a->open, value);
     }
     return strcmp(word, "--known") == 0 && take_text(&a->known, value);
 }
@@ -163,10 +166,10 @@ static int run_file(const struct arguments *a)
 
 #define KNOWN_MAX 10000u
 
-static uint64_t known[KNOWN_MAX];
+static uint64_t known[KNOWN_MAX], still_open[KNOWN_MAX];
 
 /* Lines that begin with a number are seeds; the rest of a line says what was found. */
-static bool read_known(const char *path, uint32_t *count)
+static bool read_seeds(const char *path, uint64_t *seeds, uint32_t *count)
 {
     FILE *file = fopen(path, "r");
     char line[256];
@@ -176,7 +179,7 @@ static bool read_known(const char *path, uint32_t *count)
     }
     while (*count < KNOWN_MAX && fgets(line, sizeof line, file) != NULL) {
         size_t size = strcspn(line, " \n");
-        if (num_parse(bytes_of(line, size), UINT64_MAX, &known[*count]) == 0) {
+        if (num_parse(bytes_of(line, size), UINT64_MAX, &seeds[*count]) == 0) {
             (*count)++;
         }
     }
@@ -190,8 +193,10 @@ static int run_batch(const struct arguments *a)
                       .count = a->seeds,
                       .jobs = (uint32_t)a->jobs,
                       .must_mark = a->seeds >= MARKS_BATCH_MIN && !a->no_marks,
-                      .extra = known};
-    if (a->known != NULL && !read_known(a->known, &b.extra_count)) {
+                      .extra = known,
+                      .open = still_open};
+    if ((a->known != NULL && !read_seeds(a->known, known, &b.extra_count)) ||
+        (a->open != NULL && !read_seeds(a->open, still_open, &b.open_count))) {
         return EXIT_FAILURE;
     }
     return batch_run(&b) ? EXIT_SUCCESS : EXIT_FAILURE;
