@@ -20,6 +20,13 @@ enum {
 static void serve(struct cluster *c, struct op *op, struct result *result)
 {
     assert(claims_has_quorum(c, op)); /* S5 */
+    struct invocation *inv = store_find(c, &op->guid);
+    if (inv != NULL && inv_is_ready(inv) && store_deadline_ms(c, inv) <= c->now_ms) {
+        /* S6: a node that slept wakes to grants and bodies of long ago. This answers all. */
+        result_drop(result);
+        store_end(c, inv, INVOCATION_EXPIRED);
+        return;
+    }
     struct invocation_view view;
     if (!view_find(&view, c, &op->guid)) {
         view.known = true;
