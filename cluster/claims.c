@@ -50,7 +50,7 @@ void claims_begin(struct cluster *c, struct op *op)
         return;
     }
     if (inv != NULL && inv_is_ready(inv) && store_deadline_ms(c, inv) <= c->now_ms) {
-        store_end(c, store_find(c, &op->guid), INVOCATION_EXPIRED); /* S6; answers all */
+        store_expire_one(c, store_find(c, &op->guid)); /* S6; answers all */
         return;
     }
     if (inv != NULL) {

@@ -234,21 +234,10 @@ uint64_t detector_tick(struct cluster *c)
 
 /* --- messages ---------------------------------------------------------------------------- */
 
-static void on_pong(struct cluster *c, struct member *from, const struct msg_pong *m,
-                    uint64_t sent_at_ms)
+static void on_pong(struct cluster *c, struct member *from, const struct msg_pong *m)
 {
-    if (m->ping_sent_ms > c->now_ms) {
-        return;
-    }
-    uint32_t rtt = (uint32_t)(c->now_ms - m->ping_sent_ms);
-    /* The best sample counts, and slowly loses its worth: clocks drift. */
-    uint32_t limit = from->rtt_ms + from->rtt_ms / 2 + 2;
-    if (!from->has_offset || rtt <= limit) {
-        from->clock_offset_ms = (int64_t)(c->now_ms - rtt / 2) - (int64_t)sent_at_ms;
-        from->has_offset = true;
-        from->rtt_ms = rtt;
-    } else {
-        from->rtt_ms += (rtt - from->rtt_ms) / 4;
+    if (m->ping_sent_ms <= c->now_ms) {
+        from->rtt_ms = (uint32_t)(c->now_ms - m->ping_sent_ms);
     }
 }
 
@@ -327,7 +316,7 @@ void detector_on_message(struct cluster *c, struct member *from, const struct ms
         compare_members(c, from, m->ping.members_hash);
         break;
     case MSG_PONG:
-        on_pong(c, from, &m->pong, sent_at_ms);
+        on_pong(c, from, &m->pong);
         compare_members(c, from, m->pong.members_hash);
         break;
     case MSG_PEERS:

@@ -50,9 +50,14 @@ static void share_result(struct result *out, const struct invocation *inv)
     };
 }
 
+/* True: the claim is over, or is being served. */
 static bool serve_from_here(struct cluster *c, struct op *op)
 {
-    const struct invocation *inv = store_find(c, &op->guid);
+    struct invocation *inv = store_find(c, &op->guid);
+    if (inv != NULL && inv_is_ready(inv) && store_deadline_ms(c, inv) <= c->now_ms) {
+        store_expire_one(c, inv); /* S6: this node may have slept while the votes were coming */
+        return true;
+    }
     if (inv == NULL || !inv->has_payload) {
         return false;
     }

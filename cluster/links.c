@@ -84,7 +84,6 @@ static void lane_down(struct cluster *c, struct member *m, enum msg_lane lane,
     if (lane == LANE_CONTROL) {
         m->was_reset = broke;
         m->refused_count = 0;
-        m->has_offset = false;
         if (broke) {
             m->dial_at_ms[lane] = c->now_ms; /* is anybody still there? */
         }

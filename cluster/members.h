@@ -45,6 +45,7 @@ struct member {
     uint64_t accused_at_ms[2]; /* by others; the newest two accusers */
     uint16_t accusers[2];
     int64_t clock_offset_ms; /* ours minus its; the least delay seen */
+    uint64_t offset_at_ms;
     bool has_offset;
     uint32_t rtt_ms;
 

@@ -12,12 +12,23 @@
 #include "cluster/survey.h"
 #include "cluster/takeover.h"
 
-/* By the least difference of the two clocks that was seen: what is more was the way. */
+/* The least difference of the two clocks that a message showed is the true one and the
+ * shortest way; what is more was waiting, here or there. Clocks drift, so an old one counts
+ * for a little more with time. */
+static void note_offset(const struct cluster *c, struct member *m, uint64_t sent_at_ms)
+{
+    enum { DRIFT = 50 }; /* one part in so many, both clocks together */
+    int64_t offset = (int64_t)c->now_ms - (int64_t)sent_at_ms;
+    int64_t limit = m->clock_offset_ms + (int64_t)(c->now_ms - m->offset_at_ms) / DRIFT;
+    if (!m->has_offset || offset <= limit) {
+        m->clock_offset_ms = offset;
+        m->offset_at_ms = c->now_ms;
+        m->has_offset = true;
+    }
+}
+
 static uint64_t age_of(const struct cluster *c, const struct member *m, uint64_t sent_at_ms)
 {
-    if (!m->has_offset) {
-        return 0;
-    }
     int64_t age = (int64_t)c->now_ms - (int64_t)sent_at_ms - m->clock_offset_ms;
     return age > 0 ? (uint64_t)age : 0;
 }
@@ -126,6 +137,7 @@ void cluster_receive(struct cluster *c, uint64_t now_ms, uint64_t id, const stru
     }
     struct member *from = link->member;
     detector_heard(c, from);
+    note_offset(c, from, sent_at_ms);
     streams_count(c, from, link->lane, m);
     if (links_find(c, id) == NULL) {
         return; /* it has just been given up */

@@ -441,7 +441,7 @@ void store_hold_over(struct cluster *c, struct invocation *inv, enum invocation_
     claims_on_end(c, &guid, end);
 }
 
-static void expire(struct cluster *c, struct invocation *inv)
+void store_expire_one(struct cluster *c, struct invocation *inv)
 {
     enum invocation_state end = inv->is_bound ? INVOCATION_COLLECTED : INVOCATION_EXPIRED;
     bool is_owner = publish_is_owner(c, inv);
@@ -460,7 +460,7 @@ void store_expire(struct cluster *c, uint32_t limit)
         if (handle == 0) {
             break;
         }
-        expire(c, inv_at(c, handle));
+        store_expire_one(c, inv_at(c, handle));
     }
 }
 

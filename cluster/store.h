@@ -81,6 +81,9 @@ void store_undo(struct cluster *c, struct invocation *inv);
 /* After the effect that ended it. */
 void store_free(struct cluster *c, uint32_t handle);
 
+/* One whose time is over; its clients are told. `inv` may be invalid afterwards. */
+void store_expire_one(struct cluster *c, struct invocation *inv);
+
 /* At most `limit` entries whose time is over. */
 void store_expire(struct cluster *c, uint32_t limit);
 

@@ -159,6 +159,18 @@ static bool lacks(const struct cluster *c, const struct invocation *inv, bool is
                              : is_ready_there || !has_request(c, inv);
 }
 
+/* No other arbiter lives that might have a copy. */
+static bool is_last(const struct cluster *c, const struct invocation *inv)
+{
+    for (uint32_t i = 0; i < inv->arbiter_count; i++) {
+        uint16_t node = inv_arbiter(inv, i);
+        if (node != SELF && !trust_is_dead(c, node)) {
+            return false;
+        }
+    }
+    return true;
+}
+
 static void adopt(struct cluster *c, struct invocation *inv)
 {
     if (inv_is_ready(inv)) {
@@ -166,8 +178,15 @@ static void adopt(struct cluster *c, struct invocation *inv)
         return;
     }
     const struct extra *x = inv->extra == 0 ? NULL : extra_at(c, inv->extra);
-    if (inv->is_known || !has_request(c, inv) || x->accept_op != 0) {
-        return; /* it runs here, will run, or its request is not here */
+    if (inv->is_known || (x != NULL && x->accept_op != 0)) {
+        return; /* it runs here, or will */
+    }
+    if (!has_request(c, inv)) {
+        if (is_last(c, inv)) {
+            inv->is_known = 1;
+            fail(c, inv, "its node died, and no whole copy of it is left");
+        }
+        return; /* who has it offers it */
     }
     if (inv->on_node_loss == ON_NODE_LOSS_DROP) {
         inv->is_known = 1;
