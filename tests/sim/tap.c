@@ -124,6 +124,18 @@ static void vote_returned(struct host *arbiter, const struct msg_release *m)
     }
 }
 
+/* Who finished has it for good: a vote that another still holds here is worth nothing. */
+static void vote_settled(struct host *arbiter, const struct msg_taken *m)
+{
+    for (uint32_t i = 0; i < m->count; i++) {
+        struct record *r = truth_find(arbiter->sim, &m->at[i].guid);
+        struct tap_vote *v = r == NULL ? NULL : vote_of(tap_of(r), arbiter->incarnation);
+        if (v != NULL) {
+            v->no = (struct msg_claim_no){.counter = 0};
+        }
+    }
+}
+
 static void grant_arrived(struct host *claimer, uint32_t arbiter, const struct msg_grant *g)
 {
     struct record *r = truth_find(claimer->sim, &g->guid);
@@ -221,6 +233,9 @@ void tap_arrives(struct host *to, uint32_t from_incarnation, const struct msg *m
         break;
     case MSG_RELEASE:
         vote_returned(to, &m->release);
+        break;
+    case MSG_TAKEN:
+        vote_settled(to, &m->taken);
         break;
     default:
         break;
