@@ -6,8 +6,9 @@
 
 Servers share one core, the load generator has another; they run in turn, several rounds, and
 what is told are medians and ratios of medians within this one run. Sections: cycle, sizes,
-latency, upstream, growth, idle, expiry. --write puts table and picture into docs/. Installs
-redis-server and nginx when they are missing (as root).
+latency, upstream, growth, idle, expiry, counts. --write puts tables and picture into docs/,
+and leaves sections that were not measured as they are. Installs redis-server, nginx, valgrind
+and strace when they are missing (as root).
 """
 import argparse
 import json
@@ -22,6 +23,7 @@ import threading
 import time
 import urllib.request
 
+import instructions
 import report
 import servers
 
@@ -90,7 +92,8 @@ def run_cycle(bench, sizes, section, rounds):
     for size in sizes:
         started['nginx'] = servers.nginx_return(size)
         subjects = cycle_subjects(bench, started, size)
-        subjects['nginx return'] = lambda: bench.load(started['nginx'], 'get', path='/')
+        subjects['nginx return'] = lambda: bench.load(started['nginx'], 'get', path='/',
+                                                      size=size)
         bench.results.setdefault(section, {})[str(size)] = bench.in_turn(subjects, rounds)
         started['nginx'].stop()
     for name, server in started.items():
@@ -245,13 +248,20 @@ def section_expiry(bench):
                                'worst_ms': prober.worst * MS, 'over_20_ms': prober.over}
 
 
+def section_counts(bench):
+    """What no busy machine changes."""
+    bench.results['counts'] = {what: instructions.measure(bench.o.build, what)
+                               for what in ('instructions', 'allocations', 'syscalls')}
+
+
 SECTIONS = {'cycle': section_cycle, 'sizes': section_sizes, 'latency': section_latency,
             'upstream': section_upstream, 'growth': section_growth, 'idle': section_idle,
-            'expiry': section_expiry}
+            'expiry': section_expiry, 'counts': section_counts}
 
 
 def install_missing():
-    packages = {'redis-server': 'redis-server', 'nginx': 'nginx-light', 'taskset': 'util-linux'}
+    packages = {'redis-server': 'redis-server', 'nginx': 'nginx-light',
+                'taskset': 'util-linux', 'valgrind': 'valgrind', 'strace': 'strace'}
     missing = [p for program, p in packages.items() if shutil.which(program) is None]
     if missing:
         subprocess.run(['apt-get', 'install', '-y', '--no-install-recommends', *missing],

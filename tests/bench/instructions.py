@@ -13,6 +13,7 @@ import argparse
 import json
 import os
 import platform
+import re
 import shutil
 import signal
 import subprocess
@@ -45,35 +46,50 @@ def wait_until_ready(process):
     raise SystemExit('the node did not start')
 
 
-def count(build, cycles):
-    """All instructions of a node that serves so many cycles and ends."""
+def serve_under(tool, build, cycles):
+    """A node under a tool that watches it, serves so many cycles and ends."""
+    process = subprocess.Popen(
+        [*tool, os.path.join(build, 'callbackd'), '--listen', '127.0.0.1:0',
+         '--admin', '127.0.0.1:0', '--function', 'echo=builtin:echo',
+         '--set', 'shutdown.delay_ms=0'],
+        stderr=subprocess.PIPE)
+    try:
+        load = subprocess.run(
+            [os.path.join(build, 'loadgen'), '--nodes', wait_until_ready(process),
+             '--count', str(cycles), '--connections', str(CONNECTIONS),
+             '--size', str(SIZE)], capture_output=True, text=True, check=False)
+    finally:
+        with open(f'/proc/{process.pid}/task/{process.pid}/children', encoding='ascii') as f:
+            traced = f.read().split()
+        os.kill(int(traced[0]) if traced else process.pid, signal.SIGTERM)
+        process.stderr.read()
+        process.wait()
+    if load.returncode != 0 or json.loads(load.stdout)['cycles'] != cycles:
+        raise SystemExit(f'loadgen: {load.stdout}{load.stderr}')
+
+
+def count(build, cycles, what='instructions'):
+    """All instructions, heap allocations or system calls from start to end."""
     with tempfile.TemporaryDirectory() as folder:
-        out = os.path.join(folder, 'callgrind')
-        process = subprocess.Popen(
-            ['valgrind', '--tool=callgrind', f'--callgrind-out-file={out}',
-             os.path.join(build, 'callbackd'), '--listen', '127.0.0.1:0',
-             '--admin', '127.0.0.1:0', '--function', 'echo=builtin:echo',
-             '--set', 'shutdown.delay_ms=0'],
-            stderr=subprocess.PIPE)
-        try:
-            load = subprocess.run(
-                [os.path.join(build, 'loadgen'), '--nodes', wait_until_ready(process),
-                 '--count', str(cycles), '--connections', str(CONNECTIONS),
-                 '--size', str(SIZE)], capture_output=True, text=True, check=False)
-        finally:
-            process.send_signal(signal.SIGTERM)
-            process.stderr.read()
-            process.wait()
-        if load.returncode != 0 or json.loads(load.stdout)['cycles'] != cycles:
-            raise SystemExit(f'loadgen: {load.stdout}{load.stderr}')
+        out = os.path.join(folder, 'out')
+        tools = {
+            'instructions': ['valgrind', '--tool=callgrind', f'--callgrind-out-file={out}'],
+            'allocations': ['valgrind', '--leak-check=no', f'--log-file={out}'],
+            'syscalls': ['strace', '-f', '-c', '-o', out],
+        }
+        serve_under(tools[what], build, cycles)
         with open(out, encoding='utf-8') as f:
-            totals = next(line for line in f if line.startswith(('totals:', 'summary:')))
-        return int(totals.split()[1])
+            text = f.read()
+    if what == 'instructions':
+        return int(re.search(r'^(?:totals|summary): (\d+)', text, re.M).group(1))
+    if what == 'allocations':
+        return int(re.search(r'total heap usage: ([\d,]+)', text).group(1).replace(',', ''))
+    return int(re.search(r'^100.00 +\S+ +\S+ +(\d+) .*total$', text, re.M).group(1))
 
 
-def measure(build):
-    """Instructions a cycle."""
-    return round((count(build, LONG) - count(build, SHORT)) / (LONG - SHORT))
+def measure(build, what='instructions'):
+    """So many a cycle: of two runs the difference."""
+    return (count(build, LONG, what) - count(build, SHORT, what)) / (LONG - SHORT)
 
 
 def main():
@@ -89,7 +105,7 @@ def main():
     key = which_compiler(options.build)
     with open(BASELINE, encoding='utf-8') as f:
         baseline = json.load(f)
-    now = measure(options.build)
+    now = round(measure(options.build))
     before = baseline.get(key)
     print(f'{key}: {now} instructions a cycle' +
           (f', {100 * now / before - 100:+.1f} % of the baseline {before}' if before

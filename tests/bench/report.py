@@ -2,7 +2,6 @@
 import os
 import statistics
 
-BEGIN, END = '<!-- measured: begin -->', '<!-- measured: end -->'
 
 
 def median_of(runs):
@@ -86,6 +85,14 @@ def expiry_text(r):
             f'loop: {r["worst_ms"]:.1f} ms ({r["over_20_ms"]} over 20 ms).')
 
 
+def counts_text(r):
+    """Beside the first node that worked, of 2026-11-21, counted in the same way."""
+    first = {'instructions': 49457, 'allocations': 4, 'syscalls': 10.1}
+    rows = [(what, *(f'{n:.1f}' if n < 100 else f'{n:.0f}' for n in (first[what], now)))
+            for what, now in r.items()]
+    return '### A cycle in counts\n\n' + table(('of the node', 'at first', 'now'), rows)
+
+
 def section_text(name, r):
     if name in ('cycle', 'sizes'):
         return cycle_text(r)
@@ -93,7 +100,8 @@ def section_text(name, r):
         return '### Latency at half load\n\n' + measured_table(r)
     if name == 'upstream':
         return '### Upstream calls over plain HTTP\n\n' + measured_table(r)
-    return {'growth': growth_text, 'idle': idle_text, 'expiry': expiry_text}[name](r)
+    return {'growth': growth_text, 'idle': idle_text, 'expiry': expiry_text,
+            'counts': counts_text}[name](r)
 
 
 def picture(all_, path):
@@ -115,19 +123,30 @@ def picture(all_, path):
         f.write('\n'.join(out) + '\n</svg>\n')
 
 
-def write(folder, results, about):
-    """Replaces what stands between the marks of docs/performance.md, and the picture."""
-    path = os.path.join(folder, 'performance.md')
-    with open(path, encoding='utf-8') as f:
-        before, rest = f.read().split(BEGIN)
-    after = rest.split(END)[1]
-    said = (f'Measured {about["date"]} on {about["cores"]} x {about["cpu"]}, Linux '
+def about_text(about):
+    return (f'Measured {about["date"]} on {about["cores"]} x {about["cpu"]}, Linux '
             f'{about["kernel"]}, Redis {about["redis"]}, nginx {about["nginx"]}; '
             f'{about["rounds"]} rounds of {about["seconds"]:g} s, 64 connections, servers on '
             f'one core, load on the other; load average at the end {about["load"]:.1f} '
             '(over 2: other work shared the cores).')
-    parts = [BEGIN, said] + [section_text(name, r) for name, r in results.items()]
-    with open(path, 'w', encoding='utf-8') as f:
-        f.write(before + '\n\n'.join(parts) + '\n\n' + END + after)
+
+
+def replace_part(text, name, part):
+    """What stands between the marks of that name."""
+    begin, end = f'<!-- {name}: begin -->', f'<!-- {name}: end -->'
+    before, rest = text.split(begin)
+    return f'{before}{begin}\n{part}\n{end}{rest.split(end)[1]}'
+
+
+def write(folder, results, about):
+    """The sections that were measured, in docs/performance.md; others stay as they are."""
+    path = os.path.join(folder, 'performance.md')
+    with open(path, encoding='utf-8') as f:
+        text = f.read()
     if 'cycle' in results:
+        text = replace_part(text, 'about', about_text(about))
         picture(results['cycle']['1024'], os.path.join(folder, 'performance.svg'))
+    for name, r in results.items():
+        text = replace_part(text, name, section_text(name, r))
+    with open(path, 'w', encoding='utf-8') as f:
+        f.write(text)

@@ -1,5 +1,6 @@
 """Servers under measurement: each starts pinned to one core, says its addresses and processes,
 and ends. Ports are chosen by the system where the program can tell them, else here."""
+import atexit
 import json
 import os
 import socket
@@ -35,6 +36,7 @@ class Server:
         self.processes = []
         self.nodes = []
         self.folder = tempfile.TemporaryDirectory()
+        atexit.register(self.stop)  # also when the measuring ends early
 
     def start(self, *command, stderr=subprocess.DEVNULL):
         process = subprocess.Popen(['taskset', '-c', self.core, *command],
@@ -56,6 +58,7 @@ class Server:
         return total
 
     def stop(self):
+        atexit.unregister(self.stop)
         for process in self.processes:
             process.terminate()
         for process in self.processes:
@@ -101,7 +104,9 @@ server {{ listen 127.0.0.1:{port} backlog=4096; location / {{ {location} }} }} }
 
 
 def nginx_return(size, core=SERVER_CORE):
-    return nginx(f'return 200 "{"x" * size}";', core=core)
+    """A parameter of its configuration may not be long, but may name others."""
+    text = '$kilobyte' * (size // 1024) + 'x' * (size % 1024)
+    return nginx(f'set $kilobyte "{"x" * 1024}"; return 200 "{text}";', core=core)
 
 
 def nginx_proxy(upstream_server):
