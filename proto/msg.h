@@ -210,7 +210,8 @@ struct msg_ack {
 struct msg_create {
     struct msg_entry entry;
     struct bytes function;
-    uint64_t created_ago_ms, started_ago_ms, completed_ago_ms; /* started 0: not known */
+    uint64_t created_ago_ms, started_ago_ms,
+        completed_ago_ms; /* started: plus one; 0: not known */
     uint32_t ttl_left_ms;
     uint16_t status;
     bool failed;
@@ -393,7 +394,7 @@ struct msg_registration {
     uint64_t request; /* 0: no answer wanted */
     uint8_t op;       /* enum msg_register_op */
     uint8_t space;    /* enum id_space */
-    struct bytes key;
+    struct bytes key; /* of a name: its hash, 16 bytes (cluster/registry.h) */
     struct guid guid;
     uint64_t fingerprint;
     uint32_t keep_ms;
