@@ -14,7 +14,6 @@ release=trixie
 cache=${CACHE:-/var/tmp/callbackd-debian}
 mirror=${MIRROR:-$(cat /etc/apt/sources.list /etc/apt/sources.list.d/* 2>/dev/null |
     grep -v '^#' | grep -oE 'https?://[^ ]+/debian/?( |$)' | head -n 1 | tr -d ' ' || true)}
-mirror=${mirror:-http://deb.debian.org/debian}
 
 if [ "${1:-}" != --force ]; then
     if docker image inspect "$image" >/dev/null 2>&1; then
@@ -22,7 +21,7 @@ if [ "${1:-}" != --force ]; then
     elif timeout 60 docker pull -q "$image" >/dev/null 2>&1; then
         exit 0
     fi
-    echo "$image cannot be pulled: making it from $mirror" >&2
+    echo "$image cannot be pulled: making it from ${mirror:-the mirror of debootstrap}" >&2
 fi
 
 if [ "$(id -u)" != 0 ]; then
@@ -39,7 +38,7 @@ flock 9
 if [ ! -s "$cache/$release-base.tar" ]; then
     root=$(mktemp -d "$cache/root-$release-XXXXXX")
     trap 'rm -rf --one-file-system "$root"' EXIT
-    debootstrap --variant=minbase "$release" "$root" "$mirror" >"$cache/$release.log" 2>&1 ||
+    debootstrap --variant=minbase "$release" "$root" ${mirror:+"$mirror"} >"$cache/$release.log" 2>&1 ||
         { tail -n 5 "$cache/$release.log" >&2; exit 1; }
     tar -C "$root" -cf "$cache/$release-base.tar.new" .
     mv "$cache/$release-base.tar.new" "$cache/$release-base.tar"

@@ -16,7 +16,6 @@ tree=$PWD
 cache=${CACHE:-/var/tmp/callbackd-debian}
 mirror=${MIRROR:-$(cat /etc/apt/sources.list /etc/apt/sources.list.d/* 2>/dev/null |
     grep -v '^#' | grep -oE 'https?://[^ ]+/debian/?( |$)' | head -n 1 | tr -d ' ' || true)}
-mirror=${mirror:-http://deb.debian.org/debian}
 
 if [ "$(id -u)" != 0 ]; then
     echo "fresh_debian.sh: needs root, for chroot and mounts" >&2
@@ -47,8 +46,8 @@ trap 'exit 130' INT TERM
 exec 9>"$cache/$release.lock"
 flock 9
 if [ ! -s "$cache/$release-base.tar" ]; then
-    echo "fetching $release from $mirror ..." >&2
-    debootstrap --variant=minbase "$release" "$root" "$mirror" >"$cache/$release.log" 2>&1 ||
+    echo "fetching $release from ${mirror:-the mirror of debootstrap} ..." >&2
+    debootstrap --variant=minbase "$release" "$root" ${mirror:+"$mirror"} >"$cache/$release.log" 2>&1 ||
         { tail -n 5 "$cache/$release.log" >&2; exit 1; }
     tar -C "$root" -cf "$cache/$release-base.tar.new" .
     mv "$cache/$release-base.tar.new" "$cache/$release-base.tar"
