@@ -38,7 +38,8 @@ flock 9
 if [ ! -s "$cache/$release-base.tar" ]; then
     root=$(mktemp -d "$cache/root-$release-XXXXXX")
     trap 'rm -rf --one-file-system "$root"' EXIT
-    debootstrap --variant=minbase "$release" "$root" ${mirror:+"$mirror"} >"$cache/$release.log" 2>&1 ||
+    debootstrap --variant=minbase "$release" "$root" ${mirror:+"$mirror"} \
+        >"$cache/$release.log" 2>&1 ||
         { tail -n 5 "$cache/$release.log" >&2; exit 1; }
     tar -C "$root" -cf "$cache/$release-base.tar.new" .
     mv "$cache/$release-base.tar.new" "$cache/$release-base.tar"

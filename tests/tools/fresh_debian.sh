@@ -47,7 +47,8 @@ exec 9>"$cache/$release.lock"
 flock 9
 if [ ! -s "$cache/$release-base.tar" ]; then
     echo "fetching $release from ${mirror:-the mirror of debootstrap} ..." >&2
-    debootstrap --variant=minbase "$release" "$root" ${mirror:+"$mirror"} >"$cache/$release.log" 2>&1 ||
+    debootstrap --variant=minbase "$release" "$root" ${mirror:+"$mirror"} \
+        >"$cache/$release.log" 2>&1 ||
         { tail -n 5 "$cache/$release.log" >&2; exit 1; }
     tar -C "$root" -cf "$cache/$release-base.tar.new" .
     mv "$cache/$release-base.tar.new" "$cache/$release-base.tar"
