@@ -247,7 +247,7 @@ run_all() {
     run_fuzz "${FUZZ_SECONDS:-10}"
     # With image building they take minutes that CI does not have, and two of them mind a busy
     # machine.
-    if [ "${CI:-}" = true ]; then
+    if [ -n "${CI:-}" ]; then
         skip "docker topologies" "in CI; their own command is ./test.sh docker"
     else
         run_docker
