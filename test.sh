@@ -184,10 +184,10 @@ run_fuzz() {
         cmake --build --preset fuzz -j "$jobs" --target "${targets[@]}" || return
     for name in "${targets[@]}"; do
         target=build/fuzz/$name
-        mkdir -p "build/fuzz/work/$name" "tests/fuzz/corpus/${name#fuzz_}"
+        mkdir -p "build/fuzz/found/$name" "tests/fuzz/corpus/${name#fuzz_}"
         check "fuzz: $name" "$target" -max_total_time="$seconds" -timeout=10 \
-            -rss_limit_mb=2048 -print_final_stats=1 -artifact_prefix="build/fuzz/work/$name-" \
-            "build/fuzz/work/$name" "tests/fuzz/corpus/${name#fuzz_}"
+            -rss_limit_mb=2048 -print_final_stats=1 -artifact_prefix="build/fuzz/found/$name-" \
+            "build/fuzz/found/$name" "tests/fuzz/corpus/${name#fuzz_}"
     done
 }
 
