@@ -241,6 +241,9 @@ void driver_on_request(void *owner, struct http_exchange *x)
     if (!route(d, e)) {
         return;
     }
+    if (e->op.kind == OP_COLLECT) {
+        http_exchange_end_with_client(x); /* served to nobody, the callback would be lost */
+    }
     uint8_t random[GUID_SIZE] = {0};
     if (e->op.kind == OP_INVOKE) {
         ids_random_from(&d->ids, random);

@@ -161,6 +161,9 @@ struct http_server_config wiring_http(const struct config *config, struct budget
         .body_timeout_ms = config->limits.body_timeout_ms,
         .idle_timeout_ms = config->limits.idle_timeout_ms,
         .write_timeout_ms = config->limits.write_timeout_ms,
+        .body_rate_min = config->limits.body_rate_min,
+        .write_rate_min = config->limits.write_rate_min,
+        .half_close_ms = config->limits.half_close_ms,
     };
 }
 

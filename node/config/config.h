@@ -94,6 +94,8 @@ struct config {
         uint64_t body_bytes, header_bytes, store_bytes;
         uint32_t connections;
         uint32_t head_timeout_ms, body_timeout_ms, idle_timeout_ms, write_timeout_ms;
+        uint64_t body_rate_min, write_rate_min; /* bytes a second; 0: none */
+        uint32_t half_close_ms;
     } limits;
 
     struct {

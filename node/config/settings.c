@@ -102,6 +102,17 @@ const struct setting settings[] = {
      .help = "of a kept connection without a request"},
     {.key = "limits.write_timeout_ms", .fallback = "30000", .kind = SETTING_NUMBER, .min = 1,
      .max = DAY_MS, AT(limits.write_timeout_ms), .help = "of a client that reads nothing"},
+    {.key = "limits.body_rate_min", .fallback = "8KiB", .kind = SETTING_SIZE, .max = GIB,
+     AT(limits.body_rate_min),
+     .help = "a second, that a request body must come in on average, body_timeout_ms granted; "
+             "then 408; 0 = none"},
+    {.key = "limits.write_rate_min", .fallback = "8KiB", .kind = SETTING_SIZE, .max = GIB,
+     AT(limits.write_rate_min),
+     .help = "a second, that a client must read of an answer on average, write_timeout_ms "
+             "granted; 0 = none"},
+    {.key = "limits.half_close_ms", .fallback = "1000", .kind = SETTING_NUMBER, .max = DAY_MS,
+     AT(limits.half_close_ms),
+     .help = "for an answer to a client that ended its side; a GET that collects ends at once"},
 
     {.key = "shutdown.delay_ms", .fallback = "5000", .kind = SETTING_NUMBER, .max = DAY_MS,
      AT(shutdown.delay_ms), .help = "after SIGTERM: not ready, still serving, for so long"},

@@ -122,6 +122,7 @@ static void begin_body(struct http_conn *c, bool has_more)
         return;
     }
     c->state = HTTP_CONN_BODY;
+    http_conn_begin_pace(c, 0);
     if (x->head.expects_continue && !has_more) {
         send_continue(c);
     }
@@ -261,9 +262,49 @@ static void read_more(struct http_conn *c)
     }
 }
 
+void http_conn_begin_pace(struct http_conn *c, size_t queued_size)
+{
+    c->x->begun_ms = loop_now_ms(c->server->loop);
+    c->x->moved = queued_size;
+}
+
+/* Whether `done` bytes since the beginning are fewer than the client must have moved. Time-outs
+ * alone would let a client that moves a byte now and then hold its memory for ever. */
+static bool is_too_slow(const struct http_conn *c, uint64_t done, uint32_t timeout_ms,
+                        uint64_t rate_min)
+{
+    uint64_t spent_ms = loop_now_ms(c->server->loop) - c->x->begun_ms;
+    return rate_min > 0 && spent_ms > timeout_ms &&
+           (spent_ms - timeout_ms) * rate_min / 1000 > done;
+}
+
+static void settle_body(struct http_conn *c)
+{
+    const struct http_server_config *config = &c->server->config;
+    if (!is_too_slow(c, c->x->moved, config->body_timeout_ms, config->body_rate_min)) {
+        http_wait_begin(&c->server->waits, &c->wait, HTTP_WAIT_BODY);
+        return;
+    }
+    http_conn_on_due(c);
+}
+
+/* The owner has it, and there is no time limit of ours while the client may still be there. */
+static void settle_owned(struct http_conn *c)
+{
+    http_wait_end(&c->wait);
+    if (!c->input_ended) {
+        return;
+    }
+    if (c->x->ends_with_client || c->server->config.half_close_ms == 0) {
+        http_conn_close(c);
+        return;
+    }
+    http_wait_begin(&c->server->waits, &c->wait, HTTP_WAIT_HALF);
+}
+
 static void settle_idle(struct http_conn *c)
 {
-    if (c->server->draining || c->input_ended) {
+    if (c->server->draining) {
         http_conn_close(c);
         return;
     }
@@ -298,6 +339,9 @@ static void settle(struct http_conn *c)
         give_up(c);
         return;
     }
+    if (c->input_ended && takes_input(c)) {
+        http_conn_close(c); /* what it has begun will never be whole */
+    }
     switch (c->state) {
     case HTTP_CONN_IDLE:
         settle_idle(c);
@@ -310,10 +354,10 @@ static void settle(struct http_conn *c)
         break;
     case HTTP_CONN_BODY:
     case HTTP_CONN_SKIP:
-        http_wait_begin(waits, &c->wait, HTTP_WAIT_BODY);
+        settle_body(c);
         break;
     case HTTP_CONN_OWNED:
-        http_wait_end(&c->wait);
+        settle_owned(c);
         break;
     case HTTP_CONN_WRITING: /* began where it was queued */
     case HTTP_CONN_LAST:
@@ -372,6 +416,7 @@ void http_conn_sent(struct http_conn *c)
     if (!x->closes && !x->is_read) {
         http_exchange_drop_answer(x); /* the skipping may take a while */
         c->state = HTTP_CONN_SKIP;
+        http_conn_begin_pace(c, 0);
     } else if (!x->closes) {
         http_exchange_put(&c->server->pool, &c->x);
         c->state = HTTP_CONN_IDLE;
@@ -404,6 +449,9 @@ static void on_data(void *owner, struct bytes data)
         return;
     }
     bool is_direct = data.at != c->server->chunk;
+    if (c->state == HTTP_CONN_BODY || c->state == HTTP_CONN_SKIP) {
+        c->x->moved += data.size;
+    }
     if (takes_input(c) && c->held.size == 0) {
         feed(c, &data);
     }
@@ -422,9 +470,10 @@ static void on_input_end(void *owner, int rc)
     struct http_conn *c = owner;
     c->input_ended = true;
     c->reading = false;
-    if (rc != 0 || c->state != HTTP_CONN_WRITING) {
+    if (rc != 0 || (c->state != HTTP_CONN_WRITING && c->state != HTTP_CONN_OWNED)) {
         http_conn_close(c);
     }
+    settle(c);
 }
 
 static void on_written(void *owner, int rc)
@@ -458,6 +507,20 @@ static void on_stream_closed(void *owner)
     http_server_on_conn_closed(s);
 }
 
+static void on_write_due(struct http_conn *c)
+{
+    const struct http_server_config *config = &c->server->config;
+    size_t unsent = tcp_stream_unsent_size(c->stream);
+    bool stands_still = unsent >= c->unsent_size;
+    if (stands_still || is_too_slow(c, c->x->moved - unsent, config->write_timeout_ms,
+                                    config->write_rate_min)) {
+        http_conn_close(c);
+        return;
+    }
+    c->unsent_size = unsent;
+    http_wait_begin(&c->server->waits, &c->wait, HTTP_WAIT_WRITE);
+}
+
 void http_conn_on_due(struct http_conn *c)
 {
     switch (c->state) {
@@ -466,12 +529,7 @@ void http_conn_on_due(struct http_conn *c)
         http_conn_refuse(c, 408);
         break;
     case HTTP_CONN_WRITING:
-        if (tcp_stream_unsent_size(c->stream) < c->unsent_size) {
-            c->unsent_size = tcp_stream_unsent_size(c->stream);
-            http_wait_begin(&c->server->waits, &c->wait, HTTP_WAIT_WRITE);
-            break;
-        }
-        http_conn_close(c);
+        on_write_due(c);
         break;
     default:
         http_conn_close(c);

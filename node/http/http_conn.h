@@ -75,7 +75,7 @@ struct http_conn {
     struct text held;        /* read, not yet parsed */
     size_t held_at;          /* bytes of it that are parsed */
     size_t charged_size;     /* bytes of `held` and of the head, beyond HTTP_FREE_ROOM */
-    size_t unsent_size;      /* when the wait for the client's reading began */
+    size_t unsent_size;      /* when the wait for the client's reading began, or was renewed */
     enum http_conn_state state;
     uint8_t queued;    /* writes that wait in the stream */
     bool feeding;      /* the parser runs: whoever answers now must not start it again */
@@ -89,6 +89,9 @@ struct http_conn {
 
 /* Takes the connection that the server's listener announces. */
 void http_conn_accept(struct http_server *s);
+
+/* The time for c's body or for the reading of its answer begins. */
+void http_conn_begin_pace(struct http_conn *c, size_t queued_size);
 
 /* The wait of a connection is over. */
 void http_conn_on_due(struct http_conn *c);

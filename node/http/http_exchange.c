@@ -111,6 +111,7 @@ void http_exchange_put(struct http_pool *pool, struct http_exchange **x)
     mine->is_read = false;
     mine->is_timed = false;
     mine->closes = false;
+    mine->ends_with_client = false;
     mine->request = (struct http_request){0};
     mine->head = (struct http_head){0};
     pool->spare_count++;
@@ -120,6 +121,11 @@ void http_exchange_put(struct http_pool *pool, struct http_exchange **x)
 const struct http_request *http_exchange_request(const struct http_exchange *x)
 {
     return &x->request;
+}
+
+void http_exchange_end_with_client(struct http_exchange *x)
+{
+    x->ends_with_client = true;
 }
 
 void http_exchange_set_data(struct http_exchange *x, uint64_t data)

@@ -20,11 +20,15 @@ struct http_exchange {
     struct buf *body;   /* as far as it has been read */
     size_t body_filled; /* bytes */
 
-    bool is_told;     /* the owner knows it and has not had the last word */
-    bool is_answered; /* by the owner, or refused by the server */
-    bool is_read;     /* to its last byte */
-    bool is_timed;    /* the time for its head runs */
-    bool closes;      /* its answer says so */
+    bool is_told;          /* the owner knows it and has not had the last word */
+    bool is_answered;      /* by the owner, or refused by the server */
+    bool is_read;          /* to its last byte */
+    bool is_timed;         /* the time for its head runs */
+    bool closes;           /* its answer says so */
+    bool ends_with_client; /* do not answer a client that has ended its side */
+
+    uint64_t begun_ms; /* when its body, or the writing of its answer, began */
+    uint64_t moved;    /* bytes of the body since then; of an answer: queued then */
 
     struct text out;           /* head of the answer, while it is written */
     struct http_answer answer; /* likewise: what the parts borrow from */

@@ -48,6 +48,7 @@ void http_conn_send(struct http_conn *c)
     if (c->queued > 0) {
         c->state = HTTP_CONN_WRITING;
         c->unsent_size = tcp_stream_unsent_size(c->stream);
+        http_conn_begin_pace(c, c->unsent_size);
         http_wait_begin(&c->server->waits, &c->wait, HTTP_WAIT_WRITE);
         return;
     }

@@ -91,6 +91,7 @@ int http_server_open(struct http_server **out, struct loop *loop,
     s->waits.spans_ms[HTTP_WAIT_HEAD] = config->head_timeout_ms;
     s->waits.spans_ms[HTTP_WAIT_BODY] = config->body_timeout_ms;
     s->waits.spans_ms[HTTP_WAIT_WRITE] = config->write_timeout_ms;
+    s->waits.spans_ms[HTTP_WAIT_HALF] = config->half_close_ms;
     s->waits.spans_ms[HTTP_WAIT_LINGER] = HTTP_LINGER_MS;
     int rc = listen_at(s, em);
     s->config.listen = bytes_of(NULL, 0); /* was the caller's */

@@ -33,6 +33,12 @@ struct http_server_config {
     uint32_t body_timeout_ms; /* without any progress of a body: 408 */
     uint32_t idle_timeout_ms; /* keep-alive without a request: closed */
     uint32_t write_timeout_ms; /* a reader that takes nothing: closed */
+    /* A body, or the reading of an answer, that on average is slower than so many bytes a
+     * second, its time-out granted on top, ends as one that stands still. 0: no such bound. */
+    uint64_t body_rate_min, write_rate_min;
+    /* A client that has ended its side hears the answer if it comes so soon. 0: not at all,
+     * unless it is being written already. */
+    uint32_t half_close_ms;
     void *owner;
     /* False: the owner has answered already and wants no body. May be NULL. */
     bool (*on_head)(void *owner, struct http_exchange *x);
@@ -64,6 +70,11 @@ void http_server_close(struct http_server **s);
 size_t http_server_connection_count(const struct http_server *s);
 
 const struct http_request *http_exchange_request(const struct http_exchange *x);
+
+/* From inside on_request(): when the client ends its side before it is answered, it is gone
+ * at once. For what may not be handed to somebody who has left: whether a client only listens
+ * or has closed cannot be told from its FIN (RFC 9293 3.6). */
+void http_exchange_end_with_client(struct http_exchange *x);
 
 /* A place for the owner to keep its own pointer or number. */
 void http_exchange_set_data(struct http_exchange *x, uint64_t data);

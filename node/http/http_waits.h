@@ -17,6 +17,7 @@ enum http_wait_kind {
     HTTP_WAIT_HEAD,   /* for the end of its head */
     HTTP_WAIT_BODY,   /* for more of its body */
     HTTP_WAIT_WRITE,  /* for the client to take more of the answer */
+    HTTP_WAIT_HALF,   /* for an answer to a client that has ended its side */
     HTTP_WAIT_LINGER, /* for the client to notice that this was the last answer */
     HTTP_WAIT_COUNT,
 };

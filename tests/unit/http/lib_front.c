@@ -78,7 +78,10 @@ static void on_request(void *owner, struct http_exchange *x)
     f->requests++;
     if (f->closes_on_request) {
         http_server_close(&f->server);
-    } else if (bytes_is(path, "/park")) {
+    } else if (bytes_is(path, "/park") || bytes_is(path, "/collect")) {
+        if (bytes_is(path, "/collect")) {
+            http_exchange_end_with_client(x);
+        }
         assert_true(f->parked_count < FRONT_PARKED_MAX);
         f->parked[f->parked_count] = x;
         f->parked_count++;

@@ -4,6 +4,7 @@
  *
  * The owner answers by the path of a request:
  *   /park   not at all; the test answers with front_answer_parked()
+ *   /collect likewise, and nobody is answered who has ended its side
  *   /head   from on_head() already, 200 "early"
  *   /big    200 with FRONT_BIG_SIZE bytes of stored body
  *   /wrap   200 with stored headers, and "<" body ">" around the stored body

@@ -106,6 +106,89 @@ static void client_that_ends_its_side_gets_what_it_asked_for(void **state)
     assert_int_equal(f.sent, 2);
 }
 
+static void set_up_half_close(uint32_t half_close_ms)
+{
+    struct http_server_config config = front_config();
+    config.half_close_ms = half_close_ms;
+    front_open(&f, &config);
+}
+
+static void client_that_ended_its_side_hears_an_answer_that_comes_soon(void **state)
+{
+    (void)state;
+    set_up_half_close(60000);
+    int fd = client_connect(&f);
+    client_say(&f, fd, GET("/park") GET("/a"));
+    front_turn_until(&f, &f.parked_count, 1);
+    shutdown(fd, SHUT_WR);
+    for (int i = 0; i < 20; i++) {
+        front_turn(&f);
+    }
+    front_answer_parked(&f, "soon");
+    char *got = client_read(&f, fd, NULL, NULL); /* and the end */
+    assert_non_null(strstr(got, "\r\n\r\nsoon"));
+    assert_non_null(strstr(got, "GET /a "));
+    free(got);
+    close(fd);
+    front_close(&f);
+    assert_int_equal(f.sent, 2);
+}
+
+static void client_that_ended_its_side_is_gone_when_the_answer_takes_long(void **state)
+{
+    (void)state;
+    set_up_half_close(20);
+    int fd = client_connect(&f);
+    client_say(&f, fd, GET("/park"));
+    front_turn_until(&f, &f.parked_count, 1);
+    shutdown(fd, SHUT_WR);
+    front_turn_until(&f, &f.gone, 1);
+    client_expect_end(&f, fd);
+    close(fd);
+    front_close(&f);
+}
+
+static void what_must_not_be_lost_is_not_kept_for_a_client_that_ended_its_side(void **state)
+{
+    (void)state;
+    set_up_half_close(60000);
+    int first = client_connect(&f), behind = client_connect(&f);
+    client_say(&f, first, GET("/collect"));
+    front_turn_until(&f, &f.parked_count, 1);
+    shutdown(first, SHUT_WR);
+    front_turn_until(&f, &f.gone, 1);
+    client_expect_end(&f, first);
+
+    client_say(&f, behind,
+               GET("/park") GET("/collect")); /* its end is known before it begins */
+    front_turn_until(&f, &f.parked_count, 1);
+    shutdown(behind, SHUT_WR);
+    for (int i = 0; i < 20; i++) {
+        front_turn(&f);
+    }
+    front_answer_parked(&f, "first");
+    front_turn_until(&f, &f.gone, 2);
+    close(first);
+    close(behind);
+    front_close(&f);
+    assert_int_equal(f.sent, 1);
+}
+
+static void request_that_will_never_be_whole_ends_at_once(void **state)
+{
+    (void)state;
+    set_up_half_close(60000);
+    int fd = client_connect(&f);
+    client_say(&f, fd, GET("/big") "GET /half HTT");
+    shutdown(fd, SHUT_WR);
+    size_t size;
+    free(client_read(&f, fd, NULL, &size));
+    assert_true(size > FRONT_BIG_SIZE);
+    close(fd);
+    front_close(&f);
+    assert_int_equal(f.refused, 0);
+}
+
 static void slow_reader_gets_every_byte(void **state)
 {
     (void)state;
@@ -295,6 +378,10 @@ int main(void)
         cmocka_unit_test(client_that_vanishes_in_its_body_is_told_of),
         cmocka_unit_test(client_that_vanishes_in_its_head_concerns_nobody),
         cmocka_unit_test(client_that_ends_its_side_gets_what_it_asked_for),
+        cmocka_unit_test(client_that_ended_its_side_hears_an_answer_that_comes_soon),
+        cmocka_unit_test(client_that_ended_its_side_is_gone_when_the_answer_takes_long),
+        cmocka_unit_test(what_must_not_be_lost_is_not_kept_for_a_client_that_ended_its_side),
+        cmocka_unit_test(request_that_will_never_be_whole_ends_at_once),
         cmocka_unit_test(slow_reader_gets_every_byte),
         cmocka_unit_test(answer_that_breaks_off_is_incomplete),
         cmocka_unit_test(draining_server_closes_the_idle_and_serves_the_others),

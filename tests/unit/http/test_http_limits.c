@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 static struct front f;
@@ -310,6 +311,45 @@ static void stalled_body_is_refused_with_408(void **state)
     assert_int_equal(f.requests, 0);
 }
 
+/* A byte now and then is progress, and not enough. */
+static void body_slower_than_the_least_rate_is_refused_with_408(void **state)
+{
+    (void)state;
+    struct http_server_config config = front_config();
+    config.body_timeout_ms = 100;
+    config.body_rate_min = 1u << 20;
+    front_open(&f, &config);
+    int fd = client_connect(&f);
+    client_say(&f, fd, "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\n");
+    while (f.refused == 0) {
+        ssize_t n = send(fd, "a", 1, MSG_NOSIGNAL | MSG_DONTWAIT);
+        assert_true(n == 1 || errno == EAGAIN);
+        loop_turn(f.loop, true);
+    }
+    expect_last(fd, "HTTP/1.1 408 ", "refused");
+    front_close(&f);
+    assert_int_equal(f.refused_status, 408);
+}
+
+static void body_that_nobody_wants_is_not_skipped_for_ever(void **state)
+{
+    (void)state;
+    struct http_server_config config = front_config();
+    config.body_timeout_ms = 100;
+    config.body_rate_min = 1u << 20;
+    front_open(&f, &config);
+    int fd = client_connect(&f);
+    client_say(&f, fd, "POST /head HTTP/1.1\r\nHost: x\r\nContent-Length: 60000\r\n\r\n");
+    free(client_read(&f, fd, "early", NULL));
+    while (http_server_connection_count(f.server) > 0) {
+        ssize_t n = send(fd, "a", 1, MSG_NOSIGNAL | MSG_DONTWAIT);
+        assert_true(n == 1 || errno == EAGAIN || errno == EPIPE || errno == ECONNRESET);
+        loop_turn(f.loop, true);
+    }
+    close(fd);
+    front_close(&f);
+}
+
 static void parked_request_has_no_time_limit_of_the_front(void **state)
 {
     (void)state;
@@ -345,6 +385,28 @@ static void reader_that_takes_nothing_is_closed(void **state)
     assert_int_equal(f.gone, 0);
 }
 
+/* It reads all the time, and would be done in half a second. */
+static void reader_slower_than_the_least_rate_is_closed(void **state)
+{
+    (void)state;
+    static char room[32768];
+    struct http_server_config config = front_config();
+    config.write_timeout_ms = 40;
+    config.write_rate_min = 1u << 30;
+    front_open(&f, &config);
+    int fd = client_connect(&f);
+    client_say(&f, fd, GET("/big"));
+    for (ssize_t n = 1; n != 0 && f.broken == 0;) {
+        n = recv(fd, room, sizeof room, MSG_DONTWAIT);
+        assert_true(n > 0 || errno == EAGAIN);
+        front_turn(&f);
+        nanosleep(&(struct timespec){.tv_nsec = 2000000}, NULL);
+    }
+    close(fd);
+    front_close(&f);
+    assert_int_equal(f.broken, 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -360,8 +422,11 @@ int main(void)
         cmocka_unit_test(idle_connection_is_closed_in_time),
         cmocka_unit_test(slow_head_is_refused_with_408),
         cmocka_unit_test(stalled_body_is_refused_with_408),
+        cmocka_unit_test(body_slower_than_the_least_rate_is_refused_with_408),
+        cmocka_unit_test(body_that_nobody_wants_is_not_skipped_for_ever),
         cmocka_unit_test(parked_request_has_no_time_limit_of_the_front),
         cmocka_unit_test(reader_that_takes_nothing_is_closed),
+        cmocka_unit_test(reader_slower_than_the_least_rate_is_closed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,101 @@
+"""API.md 2, `limits.*`: clients that are slow, or that only listen, hold nothing up for long;
+and 3: what such a client did not take can be collected by another."""
+import socket
+import time
+
+import pytest
+
+from http_client import Raw
+
+SYNC = 'POST /v1/functions/sleep?ms=%d HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\n\r\nlate'
+
+
+def connections(node):
+    return node.metrics()['callbackd_http_connections']
+
+
+def wait_until(found, seconds=10):
+    until = time.monotonic() + seconds
+    while not found():
+        assert time.monotonic() < until
+        time.sleep(0.02)
+
+
+@pytest.fixture(scope='module')
+def slow_node(start_module_node):
+    return start_module_node(
+        {'echo': 'builtin:echo', 'sleep': 'builtin:sleep'},
+        {'limits.half_close_ms': 1500, 'limits.body_timeout_ms': 500,
+         'limits.write_timeout_ms': 500, 'limits.body_rate_min': '1MiB',
+         'limits.write_rate_min': '64MiB', 'limits.body_bytes': '64MiB'})
+
+
+def test_a_client_that_ended_its_side_gets_an_answer_that_comes_soon(slow_node):
+    """`limits.half_close_ms`: a client that has ended its side hears the answer if it comes so
+    soon"""
+    with slow_node.raw() as raw:
+        raw.send(SYNC % 300)
+        raw.socket.shutdown(socket.SHUT_WR)
+        assert raw.answer().body == b'late'
+        assert raw.is_closed()
+
+
+def test_work_for_a_client_that_ended_its_side_ends_in_time(slow_node):
+    """`limits.half_close_ms`; and a synchronous invocation ends with its client"""
+    with slow_node.raw() as raw:
+        raw.send(SYNC % 60000)
+        wait_until(lambda: slow_node.metrics()['callbackd_running{function="sleep"}'] == 1)
+        begun = time.monotonic()
+        raw.socket.shutdown(socket.SHUT_WR)
+        assert raw.rest() == b''
+        assert 1.2 < time.monotonic() - begun < 6
+    wait_until(lambda: slow_node.metrics()['callbackd_running{function="sleep"}'] == 0)
+
+
+def test_a_parked_get_whose_client_left_ends_at_once(slow_node):
+    """The client goes away: the callback is collectable by another; nobody waits for
+    `limits.half_close_ms`"""
+    guid = slow_node.post('sleep', b'kept', path='?ms=1000')
+    before = connections(slow_node)
+    with slow_node.raw() as raw:
+        raw.send(f'GET /v1/callbacks/{guid}?wait=20000 HTTP/1.1\r\nHost: x\r\n\r\n')
+        wait_until(lambda: connections(slow_node) == before + 1)
+        begun = time.monotonic()
+        raw.socket.shutdown(socket.SHUT_WR)
+        assert raw.rest() == b''
+        assert time.monotonic() - begun < 0.9
+    assert slow_node.collect(guid, wait=10000).body == b'kept'
+
+
+def test_a_body_that_drips_is_refused(slow_node):
+    """`limits.body_rate_min`: then 408"""
+    begun = time.monotonic()
+    with slow_node.raw() as raw:
+        raw.send('POST /v1/functions/echo HTTP/1.1\r\nHost: x\r\nContent-Length: 10000\r\n\r\n')
+        raw.socket.settimeout(0.1)
+        said = b''
+        while not said and time.monotonic() - begun < 10:
+            try:
+                raw.send(b'x')
+                said = raw.socket.recv(65536)
+            except socket.timeout:
+                pass
+        assert said.startswith(b'HTTP/1.1 408 ')
+    assert 0.4 < time.monotonic() - begun < 5
+
+
+def test_a_reader_that_takes_a_little_now_and_then_is_let_go(slow_node):
+    """`limits.write_rate_min`; what it did not take is collectable again"""
+    body = b'w' * (24 << 20)
+    guid = slow_node.ready_callback('echo', body)
+    before = connections(slow_node)
+    with Raw(slow_node.api, receive_buffer=65536) as raw:
+        raw.send(f'GET /v1/callbacks/{guid} HTTP/1.1\r\nHost: x\r\n\r\n')
+        wait_until(lambda: connections(slow_node) == before + 1)
+        taken, begun = 0, time.monotonic()
+        while connections(slow_node) > before and time.monotonic() - begun < 20:
+            taken += len(raw.socket.recv(65536))
+            time.sleep(0.02)
+        assert connections(slow_node) == before
+        assert 0 < taken < len(body)
+    assert slow_node.collect(guid, wait=0).body == body
