@@ -139,10 +139,14 @@ find_python() {
     python=${python:-python3}
 }
 
-# Black-box tests by API.md against the node of one build.
+# Black-box tests by API.md against the node of one build. PYTEST_WORKERS: so many files at a
+# time, for suites that wait more than they compute; needs pytest-xdist.
 run_pytest() {
-    local name=$1 preset=$2
+    local name=$1 preset=$2 workers=()
     shift 2
+    if [ -n "${PYTEST_WORKERS:-}" ] && "$python" -c 'import xdist' 2>/dev/null; then
+        workers=(-n "$PYTEST_WORKERS" --dist loadfile)
+    fi
     if [ ! -x "build/$preset/callbackd" ]; then
         skip "$name" "there is no build/$preset/callbackd"
         return
@@ -151,7 +155,8 @@ run_pytest() {
         CALLBACKD_BIN=$PWD/build/$preset/callbackd \
             CALLBACKCTL_BIN=$PWD/build/$preset/callbackctl \
             timeout --kill-after=30 "${PYTEST_SECONDS:-900}" \
-            "$python" -m pytest -p no:cacheprovider --junitxml "$junit" "$@"
+            "$python" -m pytest -p no:cacheprovider "${workers[@]}" \
+            --junitxml "$junit" "$@"
     }
     suite "$name" suite_pytest "$@"
 }
@@ -160,7 +165,7 @@ run_quick() {
     # The style needs no build: the cheapest answer first.
     configure dev && run_ctest "style" dev -L style
     build dev && run_ctest "dev: units" dev -LE style
-    run_pytest "dev: API" dev tests/api
+    PYTEST_WORKERS=3 run_pytest "dev: API" dev tests/api
     run_pytest "dev: documents" dev tests/docs
     run_pytest "dev: cluster" dev tests/cluster -m "not soak"
 }
@@ -239,7 +244,8 @@ run_bench_checks() {
 run_all() {
     run_quick
     build clang && run_ctest "clang: units" clang -LE style
-    CALLBACKD_TEST_NODES=1 run_pytest "clang: API" clang tests/api -m "not slow"
+    CALLBACKD_TEST_NODES=1 PYTEST_WORKERS=3 \
+        run_pytest "clang: API" clang tests/api -m "not slow"
     build release && run_ctest "release: units" release -LE style
     run_pytest "release: hostile and many" release tests/api -m "many"
     run_bench_checks

@@ -14,7 +14,14 @@
 
 #include <assert.h>
 
-enum { COPIES_MS = 250 };
+/* How long copies may take. A large body gets the time that a busy network of 1 Gbit/s needs
+ * for two of them: else the largest that is allowed could never be accepted there. */
+enum { COPIES_MS = 250, COPIES_BYTES_A_MS = 16 * 1024 };
+
+static uint64_t copies_due_ms(const struct cluster *c, const struct request *r)
+{
+    return c->now_ms + COPIES_MS + buf_size(r->body) / COPIES_BYTES_A_MS;
+}
 
 /* --- at the home ---------------------------------------------------------------------------
  */
@@ -63,7 +70,7 @@ static int spread(struct cluster *c, struct invocation *inv)
     op->guid = inv->guid;
     op->acks_needed = (uint8_t)needed;
     extra_at(c, inv->extra)->accept_op = pool_handle(&c->ops, op);
-    ops_set_timer(c, op, c->now_ms + COPIES_MS);
+    ops_set_timer(c, op, copies_due_ms(c, extra_at(c, inv->extra)->request));
     for (uint32_t i = 1; i < inv->arbiter_count; i++) {
         struct member *to = members_of_node(c, inv_arbiter(inv, i));
         if (to == NULL || !streams_send_accept(c, to, inv)) {

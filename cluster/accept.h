@@ -3,7 +3,8 @@
  * a copy.
  *
  *   cluster_accept -> ACCEPT to A[1], A[2] -> ACCEPT_ACK ... -> ACCEPTED
- *                                          -> 250 ms, or too many ACCEPT_NAK -> REFUSED
+ *                                          -> too late, or too many ACCEPT_NAK
+ *                                             -> REFUSED
  */
 #ifndef CLUSTER_ACCEPT_H
 #define CLUSTER_ACCEPT_H

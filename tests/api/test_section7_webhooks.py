@@ -456,7 +456,7 @@ def test_a_client_that_asks_in_between_wins(patient, receiver):
     guid, there = resting(patient, receiver)
     answer = patient.collect(guid, wait=5000)
     assert (answer.status, answer.body) == (200, b'result')
-    assert patient.status(guid).json()['status'] == 'collected'
+    patient.wait_state(guid, 'collected', seconds=5)
     assert patient.collect(guid).status == 410
     assert len(there.seen()) == 1
 
