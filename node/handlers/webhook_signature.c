@@ -1,6 +1,6 @@
 #include "handlers/webhook_signature.h"
 
-#include "io/crypto.h"
+#include "crypto/crypto.h"
 
 static int add_key(struct webhook_keys *keys, struct bytes line, unsigned number,
                    struct errmsg *em)

@@ -1,7 +1,7 @@
 /* The primitives give what their standards say. */
 #include "cmocka_first.h"
 
-#include "io/crypto.h"
+#include "crypto/crypto.h"
 #include "io/interface.h"
 
 static void hmac_is_that_of_rfc_4231(void **state)

@@ -1,7 +1,7 @@
 /* The few cryptographic primitives that we need ourselves, all OpenSSL's: for signing webhooks
  * (Standard Webhooks 1.0.0) and for comparing secrets. Pure functions; no key is kept. */
-#ifndef NODE_IO_CRYPTO_H
-#define NODE_IO_CRYPTO_H
+#ifndef NODE_CRYPTO_CRYPTO_H
+#define NODE_CRYPTO_CRYPTO_H
 
 #include "base/bytes.h"
 #include "base/err.h"
@@ -13,6 +13,11 @@
  * memory; nothing can be signed. */
 int crypto_hmac_sha256(uint8_t out[CRYPTO_SHA256_SIZE], struct bytes key,
                        const struct bytes *parts, size_t count);
+
+/* HKDF-SHA256 (RFC 5869): `size` bytes of key material that belong to `salt` and `purpose`; who
+ * knows them learns nothing of `secret`. ERR_NOMEM: the library has no memory. */
+int crypto_hkdf_sha256(uint8_t *out, size_t size, struct bytes secret, struct bytes salt,
+                       struct bytes purpose);
 
 /* Appends `b` in base64 with padding (RFC 4648 section 4). */
 void crypto_add_base64(struct text *out, struct bytes b);

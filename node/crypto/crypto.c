@@ -1,6 +1,7 @@
-#include "io/crypto.h"
+#include "crypto/crypto.h"
 
 #include <openssl/evp.h>
+#include <openssl/kdf.h>
 #include <openssl/params.h>
 
 int crypto_hmac_sha256(uint8_t out[CRYPTO_SHA256_SIZE], struct bytes key,
@@ -22,6 +23,30 @@ int crypto_hmac_sha256(uint8_t out[CRYPTO_SHA256_SIZE], struct bytes key,
     EVP_MAC_CTX_free(ctx);
     EVP_MAC_free(mac);
     return ok && size == CRYPTO_SHA256_SIZE ? 0 : ERR_NOMEM;
+}
+
+static OSSL_PARAM octets(const char *name, struct bytes b)
+{
+    return OSSL_PARAM_construct_octet_string(name, (void *)(uintptr_t)b.at, b.size);
+}
+
+int crypto_hkdf_sha256(uint8_t *out, size_t size, struct bytes secret, struct bytes salt,
+                       struct bytes purpose)
+{
+    char digest[] = "SHA256";
+    const OSSL_PARAM params[] = {
+        OSSL_PARAM_construct_utf8_string("digest", digest, 0),
+        octets("key", secret),
+        octets("salt", salt),
+        octets("info", purpose),
+        OSSL_PARAM_construct_end(),
+    };
+    EVP_KDF *kdf = EVP_KDF_fetch(NULL, "HKDF", NULL);
+    EVP_KDF_CTX *ctx = kdf == NULL ? NULL : EVP_KDF_CTX_new(kdf);
+    bool ok = ctx != NULL && EVP_KDF_derive(ctx, out, size, params) == 1;
+    EVP_KDF_CTX_free(ctx);
+    EVP_KDF_free(kdf);
+    return ok ? 0 : ERR_NOMEM;
 }
 
 void crypto_add_base64(struct text *out, struct bytes b)
