@@ -88,7 +88,7 @@ int cluster_accept(struct cluster *c, uint64_t now_ms, const struct cluster_acce
     struct store_spec spec = {.guid = a->guid,
                               .seq = c->last_seq + 1,
                               .created_at_ms = now_ms,
-                              .function = names_keep(&c->names, a->function)};
+                              .function = names_keep_of(&c->names, a->tenant, a->function)};
     if (spec.function == 0) {
         return ERR_NOMEM;
     }
@@ -254,7 +254,11 @@ static struct invocation *entry_for(struct cluster *c, const struct msg_accept *
     struct invocation *inv = store_find(c, &m->entry.guid);
     *why = NAK_ENDED;
     if (inv == NULL) {
-        int rc = entries_new(c, &m->entry, m->function, m->created_ago_ms + aged_ms, &inv);
+        struct entries_told told = {.entry = &m->entry,
+                                    .function = m->function,
+                                    .tenant = m->tenant,
+                                    .created_ago_ms = m->created_ago_ms + aged_ms};
+        int rc = entries_new(c, &told, &inv);
         *why = rc == ERR_INUSE ? NAK_ENDED : NAK_FULL;
     }
     return inv;

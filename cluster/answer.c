@@ -51,7 +51,7 @@ void answer_claim(struct cluster *c, const struct op *op, enum answer answer,
                   enum invocation_state end)
 {
     struct invocation_view view;
-    bool known = view_find(&view, c, &op->guid);
+    bool known = view_find(&view, c, &op->guid, op->tenant);
     bool ended = answer == ANSWER_ENDED || answer == ANSWER_DONE;
     if (ended && !invocation_state_is_final(view.state)) {
         view.known = true;
@@ -100,7 +100,7 @@ void answer_status(struct cluster *c, const struct op *op, const struct invocati
 {
     if (op->asker != 0) {
         struct msg m;
-        answer_message(c, &m, view, store_find(c, &op->guid));
+        answer_message(c, &m, view, store_find_of(c, &op->guid, op->tenant));
         m.status.request = op->asker_request;
         m.status.answer = view->known ? ANSWER_STATUS : ANSWER_UNKNOWN;
         send_control(c, op->asker, &m);
@@ -144,6 +144,7 @@ void answer_message(struct cluster *c, struct msg *out, const struct invocation_
         m->entry.seq = entry->seq;
     }
     m->function = view->function;
+    m->tenant = view->tenant;
     m->node_name = effects_keep(&c->effects, view->node);
     m->client_id = effects_keep(&c->effects, view->client_id);
     m->state = (uint8_t)view->state;

@@ -352,17 +352,20 @@ void arbiter_forget(struct cluster *c, struct invocation *inv)
 /* --- messages -------------------------------------------------------------------------------
  */
 
-static enum msg_deny_why why_not_here(const struct cluster *c, const struct guid *guid)
+static enum msg_deny_why why_not_here(const struct cluster *c, const struct msg_claim *m)
 {
-    const struct tomb *t = tombs_find(&c->tombs, guid);
+    uint16_t tenant = names_find_tenant(&c->names, m->tenant);
+    const struct tomb *t = store_tomb_of(c, &m->guid, tenant);
     return t == NULL ? DENY_UNKNOWN : why_of((enum invocation_state)t->state);
 }
 
 void arbiter_on_claim(struct cluster *c, uint16_t from, const struct msg_claim *m)
 {
     struct invocation *inv = store_find(c, &m->guid);
-    if (inv == NULL || !inv_is_arbiter(inv, SELF)) {
-        tell_denied(c, &m->guid, from, m->no.counter, why_not_here(c, &m->guid)); /* A3 */
+    bool is_ours = inv != NULL && inv_is_arbiter(inv, SELF) &&
+                   inv_is_of(c, inv, names_find_tenant(&c->names, m->tenant));
+    if (!is_ours) {
+        tell_denied(c, &m->guid, from, m->no.counter, why_not_here(c, m)); /* A3 */
         return;
     }
     if (!trust_may_vote(c, inv, from, m)) {

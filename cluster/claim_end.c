@@ -128,7 +128,7 @@ static bool may_begin(const struct cluster *c, const struct op *op)
     for (uint32_t handle = w->first; handle != 0; handle = op_at(c, handle)->watch_next) {
         const struct op *other = op_at(c, handle);
         bool bars = other->phase != OP_WAITING && !other->is_peek && !same_token(op, other);
-        if (other != op && !op->is_peek && bars) {
+        if (other != op && !op->is_peek && bars && other->tenant == op->tenant) {
             return false;
         }
     }

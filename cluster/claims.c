@@ -38,8 +38,8 @@ static void not_found(struct cluster *c, struct op *op)
 void claims_begin(struct cluster *c, struct op *op)
 {
     struct watch *w = watch_of(c, op);
-    const struct invocation *inv = store_find(c, &op->guid);
-    const struct tomb *t = inv == NULL ? tombs_find(&c->tombs, &op->guid) : NULL;
+    const struct invocation *inv = store_find_of(c, &op->guid, op->tenant);
+    const struct tomb *t = inv == NULL ? store_tomb_of(c, &op->guid, op->tenant) : NULL;
     if (t != NULL) {
         claim_finish(c, op, ANSWER_ENDED, (enum invocation_state)t->state);
         return;
@@ -61,7 +61,7 @@ void claims_begin(struct cluster *c, struct op *op)
         peek(c, op, inv);
         return;
     }
-    if (w->arbiter_count == 0) {
+    if (w->arbiter_count == 0 || w->tenant != op->tenant) {
         op->phase = OP_LOCATING;
         votes_arm(c, op);
         if (!locate_ask(c, op)) {
@@ -190,7 +190,8 @@ static void all_over(struct cluster *c, struct op *op, enum invocation_state end
     while (handle != 0) {
         struct op *other = op_at(c, handle);
         handle = other->watch_next;
-        if (other != op && other->phase == OP_WAITING && guid_equal(&other->token, &no_token)) {
+        bool is_alike = other->tenant == op->tenant && guid_equal(&other->token, &no_token);
+        if (other != op && other->phase == OP_WAITING && is_alike) {
             answer_claim(c, other, ANSWER_ENDED, end);
             watch_remove(c, other);
             ops_free(c, other);
@@ -236,16 +237,18 @@ void claims_on_deny(struct cluster *c, uint16_t node, const struct msg_deny *m)
     }
 }
 
-/* Does `act` to every claim of that GUID that is there now; it may end any of them. */
+/* Does `act` to every claim of the owner of that GUID that is there now; it may end any of
+ * them. */
 static void each_claim(struct cluster *c, const struct guid *guid,
                        void (*act)(struct cluster *, struct op *))
 {
     const struct watch *w = watch_find(c, guid);
+    const struct invocation *inv = store_find(c, guid);
     uint32_t handles[64];
     uint32_t count = 0;
-    for (uint32_t h = w == NULL ? 0 : w->first; h != 0 && count < 64;
+    for (uint32_t h = w == NULL || inv == NULL ? 0 : w->first; h != 0 && count < 64;
          h = op_at(c, h)->watch_next) {
-        if (op_at(c, h)->phase != OP_WAITING) {
+        if (op_at(c, h)->phase != OP_WAITING && inv_is_of(c, inv, op_at(c, h)->tenant)) {
             handles[count++] = h;
         }
     }
@@ -272,7 +275,8 @@ void claims_on_ready(struct cluster *c, const struct guid *guid)
     }
 }
 
-void claims_on_end(struct cluster *c, const struct guid *guid, enum invocation_state end)
+void claims_on_end(struct cluster *c, const struct guid *guid, uint16_t tenant,
+                   enum invocation_state end)
 {
     const struct watch *w = watch_find(c, guid);
     uint32_t handle = w == NULL ? 0 : w->first;
@@ -280,7 +284,9 @@ void claims_on_end(struct cluster *c, const struct guid *guid, enum invocation_s
         struct op *op = op_at(c, handle);
         uint32_t next = op->watch_next; /* its memory stays: only this op is ended here */
         bool is_last = next == 0;
-        if (op->phase == OP_SERVING) {
+        if (op->tenant != tenant) {
+            /* never heard of it */
+        } else if (op->phase == OP_SERVING) {
             watch_remove(c, op); /* its client is being written to; claims_sent() ends it */
         } else if (op->phase == OP_BOUND) {
             watch_remove(c, op);
@@ -296,11 +302,13 @@ void claims_on_end(struct cluster *c, const struct guid *guid, enum invocation_s
 void claims_on_bound(struct cluster *c, const struct guid *guid, const struct guid *token)
 {
     const struct watch *w = watch_find(c, guid);
+    const struct invocation *inv = store_find(c, guid);
     uint32_t handle = w == NULL ? 0 : w->first;
     while (handle != 0) {
         struct op *op = op_at(c, handle);
         handle = op->watch_next;
-        bool waits = op->phase != OP_SERVING && op->phase != OP_BOUND;
+        bool waits =
+            op->phase != OP_SERVING && op->phase != OP_BOUND && inv_is_of(c, inv, op->tenant);
         if (waits && !guid_equal(&op->token, token)) {
             claim_finish(c, op, ANSWER_ENDED, INVOCATION_COLLECTED);
             w = watch_find(c, guid);
@@ -398,6 +406,9 @@ void claims_on_located(struct cluster *c, struct op *op, const struct msg_status
         all_over(c, op, (enum invocation_state)m->state);
         return;
     }
+    if (w->arbiter_count == 0) {
+        w->tenant = op->tenant;
+    }
     for (uint32_t i = 0; i < m->entry.arbiter_count && w->arbiter_count == i; i++) {
         uint16_t node = nodes_take(&c->nodes, &m->entry.arbiters[i]);
         w->arbiters[i] = node;
@@ -405,7 +416,7 @@ void claims_on_located(struct cluster *c, struct op *op, const struct msg_status
             w->arbiter_count++;
         }
     }
-    if (w->arbiter_count != m->entry.arbiter_count) {
+    if (w->arbiter_count != m->entry.arbiter_count || w->tenant != op->tenant) {
         claim_finish(c, op, ANSWER_NO_QUORUM_LEFT, INVOCATION_QUEUED);
         return;
     }

@@ -39,7 +39,8 @@ void claims_on_deny(struct cluster *c, uint16_t node, const struct msg_deny *m);
 void claims_on_ready(struct cluster *c, const struct guid *guid);
 
 /* The entry has ended here. */
-void claims_on_end(struct cluster *c, const struct guid *guid, enum invocation_state end);
+void claims_on_end(struct cluster *c, const struct guid *guid, uint16_t tenant,
+                   enum invocation_state end);
 
 /* A token has it: for all others it is gone. */
 void claims_on_bound(struct cluster *c, const struct guid *guid, const struct guid *token);

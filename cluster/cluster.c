@@ -23,7 +23,7 @@ enum {
 };
 
 /* Before all that can be: an entry may be older than this node. */
-#define EPOCH_BACK_MS ((uint64_t)1 << 38)
+#define EPOCH_BACK_MS ((uint64_t)1 << 36)
 
 static void *invocation_at(const void *owner, uint32_t handle)
 {
@@ -328,7 +328,7 @@ static void answer_now(struct cluster *c, uint64_t ticket, enum cluster_effect_k
 static bool answer_from_here(struct cluster *c, const struct cluster_collect *in)
 {
     struct invocation_view view;
-    if (!view_find(&view, c, &in->guid)) {
+    if (!view_find(&view, c, &in->guid, names_find_tenant(&c->names, in->tenant))) {
         return false;
     }
     const struct invocation *inv = store_find(c, &in->guid);
@@ -347,7 +347,9 @@ static bool answer_from_here(struct cluster *c, const struct cluster_collect *in
 
 static void claim(struct cluster *c, const struct cluster_collect *in, enum op_kind kind)
 {
-    struct op *op = ops_new(c, in->ticket, kind);
+    uint16_t tenant;
+    bool is_kept = names_keep_tenant(&c->names, in->tenant, &tenant);
+    struct op *op = is_kept ? ops_new(c, in->ticket, kind) : NULL;
     if (op == NULL) {
         struct invocation_view view = {.guid = in->guid};
         answer_now(c, in->ticket, CLUSTER_COLLECT_NO_QUORUM, &view);
@@ -358,6 +360,7 @@ static void claim(struct cluster *c, const struct cluster_collect *in, enum op_k
     op->wait_until_ms = c->now_ms + in->wait_ms;
     op->purpose = kind == CLUSTER_OP_FREE ? CLAIM_FREE : CLAIM_COLLECT;
     op->is_peek = in->peek;
+    op->tenant = tenant;
     op->function = in->function.size == 0 ? 0 : names_keep(&c->names, in->function);
     claims_join(c, op);
 }
@@ -370,13 +373,11 @@ void cluster_collect(struct cluster *c, uint64_t now_ms, const struct cluster_co
     }
 }
 
-void cluster_release(struct cluster *c, uint64_t now_ms, uint64_t ticket,
-                     const struct guid *guid, struct bytes token)
+void cluster_release(struct cluster *c, uint64_t now_ms, const struct cluster_collect *in)
 {
     c->now_ms = now_ms;
-    struct cluster_collect in = {.ticket = ticket, .guid = *guid, .token = token};
-    if (!answer_from_here(c, &in)) {
-        claim(c, &in, CLUSTER_OP_FREE);
+    if (!answer_from_here(c, in)) {
+        claim(c, in, CLUSTER_OP_FREE);
     }
 }
 

@@ -66,6 +66,7 @@ void cluster_tick(struct cluster *c, uint64_t now_ms);
 struct cluster_accept {
     struct guid guid;
     struct bytes function;   /* copied (interned) */
+    struct bytes tenant;     /* likewise; whose it is. Empty: no tenant's */
     struct request *request; /* the cluster takes a reference of its own */
     uint32_t ttl_ms;         /* of the callback, once ready */
     uint32_t run_limit_ms;   /* queueing and running together; 0: no limit */
@@ -106,6 +107,7 @@ struct cluster_collect {
     uint32_t wait_ms;
     struct bytes token;    /* Claim-Token; empty: none */
     struct bytes function; /* not empty: another function's invocation is unknown */
+    struct bytes tenant;   /* who asks: another's invocation is unknown, in every way */
     bool peek;             /* HEAD: tells, never takes; COLLECT_PEEKED instead of _SERVE */
 };
 
@@ -121,32 +123,40 @@ void cluster_sent(struct cluster *c, uint64_t now_ms, uint64_t ticket, bool comp
  * nothing more comes for the ticket. Unknown tickets are ignored. */
 void cluster_leave(struct cluster *c, uint64_t now_ms, uint64_t ticket);
 
-/* DELETE with a claim token: ends in CLUSTER_RELEASED, or COLLECT_GONE/UNKNOWN/NO_QUORUM. */
-void cluster_release(struct cluster *c, uint64_t now_ms, uint64_t ticket,
-                     const struct guid *guid, struct bytes token);
+/* DELETE with a claim token: ends in CLUSTER_RELEASED, or COLLECT_GONE/UNKNOWN/NO_QUORUM. Of
+ * `in` ticket, guid, token and tenant count. */
+void cluster_release(struct cluster *c, uint64_t now_ms, const struct cluster_collect *in);
 
 /* --- asking and canceling, at any node -------------------------------------------------- */
+
+/* To `tenant` (empty: to who has none) what belongs to another does not exist. */
 
 /* Ends in CLUSTER_STATUS for the ticket, within 1 s. Answered from here when this node is the
  * home or knows the end; else the home (by the GUID's tag) or an arbiter is asked. At the
  * home CLUSTER_ASK_PROGRESS comes first while it is queued or running. */
 void cluster_status(struct cluster *c, uint64_t now_ms, uint64_t ticket,
-                    const struct guid *guid);
+                    const struct guid *guid, struct bytes tenant);
 
 /* Ends in one CLUSTER_CANCEL_* for the ticket. A ready callback is canceled under the one-shot
  * rule: it may just be served, then the answer waits for that. */
 void cluster_cancel(struct cluster *c, uint64_t now_ms, uint64_t ticket,
-                    const struct guid *guid);
+                    const struct guid *guid, struct bytes tenant);
 
 /* --- names that clients choose (PROTOCOL.md 3) ------------------------------------------- */
 
+/* Each tenant has names of its own; the same word of two is two names. */
+struct cluster_name {
+    uint8_t space;       /* enum id_space */
+    struct bytes tenant; /* empty: none */
+    struct bytes key;    /* the function's name is part of it where it is the scope */
+};
+
 struct cluster_register {
     uint64_t ticket;
-    uint8_t space;        /* enum id_space */
-    struct bytes key;     /* copied; the function's name is part of it where it is the scope */
-    struct guid guid;     /* whose name it shall be */
-    uint64_t fingerprint; /* of the request, for Idempotency-Key; else 0 */
-    uint32_t keep_ms;     /* at least so long, when the home cannot tell */
+    struct cluster_name name; /* borrowed for the call */
+    struct guid guid;         /* whose name it shall be */
+    uint64_t fingerprint;     /* of the request, for Idempotency-Key; else 0 */
+    uint32_t keep_ms;         /* at least so long, when the home cannot tell */
 };
 
 /* Ends in CLUSTER_REGISTERED (`found`: the name was there before; `guid` and `fingerprint` are
@@ -155,12 +165,12 @@ struct cluster_register {
 void cluster_register(struct cluster *c, uint64_t now_ms, const struct cluster_register *in);
 
 /* The invocation was refused after all: the name is free again. */
-void cluster_unregister(struct cluster *c, uint64_t now_ms, uint8_t space, struct bytes key,
+void cluster_unregister(struct cluster *c, uint64_t now_ms, const struct cluster_name *name,
                         const struct guid *guid);
 
 /* Ends in CLUSTER_RESOLVED: `guid` has that name, or `found` is false. */
-void cluster_resolve(struct cluster *c, uint64_t now_ms, uint64_t ticket, uint8_t space,
-                     struct bytes key);
+void cluster_resolve(struct cluster *c, uint64_t now_ms, uint64_t ticket,
+                     const struct cluster_name *name);
 
 /* --- what the core answers about its own invocations ------------------------------------- */
 
@@ -234,6 +244,7 @@ struct invocation_view {
     bool unsure; /* not known, but who could know cannot be asked now: 503, not 404 */
     struct guid guid;
     struct bytes function, node, client_id; /* borrowed until the next call */
+    struct bytes tenant;                    /* borrowed from the cluster, for good */
     enum invocation_state state;
     uint16_t result_status; /* 0: no callback yet */
     uint32_t bytes;         /* of the callback, headers and body; also after it is freed */

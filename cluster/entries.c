@@ -17,18 +17,19 @@ static bool is_sound(const struct msg_entry *e)
     return sound;
 }
 
-int entries_new(struct cluster *c, const struct msg_entry *e, struct bytes function,
-                uint64_t created_ago_ms, struct invocation **out)
+int entries_new(struct cluster *c, const struct entries_told *told, struct invocation **out)
 {
+    const struct msg_entry *e = told->entry;
     *out = NULL;
     if (!is_sound(e)) {
         return ERR_MALFORMED;
     }
     struct store_spec spec = {.guid = e->guid,
                               .seq = e->seq,
-                              .created_at_ms = c->now_ms - created_ago_ms,
+                              .created_at_ms = c->now_ms - told->created_ago_ms,
                               .arbiter_count = e->arbiter_count,
-                              .function = names_keep(&c->names, function)};
+                              .function =
+                                  names_keep_of(&c->names, told->tenant, told->function)};
     int rc = spec.function == 0 ? ERR_NOMEM : 0;
     for (uint32_t i = 0; i < e->arbiter_count; i++) {
         spec.arbiters[i] = nodes_take(&c->nodes, &e->arbiters[i]);
@@ -92,7 +93,11 @@ void entries_on_create(struct cluster *c, uint16_t from, const struct msg_create
         return; /* it has expired on its way */
     }
     if (inv == NULL) {
-        if (entries_new(c, &m->entry, m->function, m->created_ago_ms + aged_ms, &inv) != 0) {
+        struct entries_told told = {.entry = &m->entry,
+                                    .function = m->function,
+                                    .tenant = m->tenant,
+                                    .created_ago_ms = m->created_ago_ms + aged_ms};
+        if (entries_new(c, &told, &inv) != 0) {
             c->counters.late_creates++;
             return;
         }

@@ -5,10 +5,16 @@
 
 #include "cluster/members.h"
 
+/* What ACCEPT and CREATE tell alike. */
+struct entries_told {
+    const struct msg_entry *entry;
+    struct bytes function, tenant;
+    uint64_t created_ago_ms;
+};
+
 /* An entry of that identity. ERR_INUSE: it has ended, or was here. ERR_MALFORMED: it makes no
  * sense. ERR_FULL, ERR_NOMEM, ERR_TOOBIG. */
-int entries_new(struct cluster *c, const struct msg_entry *e, struct bytes function,
-                uint64_t created_ago_ms, struct invocation **out);
+int entries_new(struct cluster *c, const struct entries_told *e, struct invocation **out);
 
 void entries_on_create(struct cluster *c, uint16_t from, const struct msg_create *m,
                        uint64_t aged_ms);

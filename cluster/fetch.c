@@ -28,7 +28,7 @@ static void serve(struct cluster *c, struct op *op, struct result *result)
         return;
     }
     struct invocation_view view;
-    if (!view_find(&view, c, &op->guid)) {
+    if (!view_find(&view, c, &op->guid, op->tenant)) {
         view.known = true;
         view.function = names_at(&c->names, claims_watch(c, op)->function);
         view.state = result->failed ? INVOCATION_FAILED : INVOCATION_SUCCEEDED;

@@ -23,6 +23,12 @@ struct bytes invocation_function(const struct invocation *inv)
     return names_at(&cluster_of(inv)->names, inv->function);
 }
 
+struct bytes invocation_tenant(const struct invocation *inv)
+{
+    const struct names *ns = &cluster_of(inv)->names;
+    return names_at(ns, names_tenant(ns, inv->function));
+}
+
 struct bytes invocation_client_id(const struct invocation *inv)
 {
     const struct extra *x = extra_of(inv);

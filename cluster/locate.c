@@ -15,6 +15,7 @@ static bool ask(struct cluster *c, struct op *op, uint16_t node)
     struct msg m = {.kind = op->kind == CLUSTER_OP_ASK_CANCEL ? MSG_CANCEL : MSG_STATUS_REQ};
     m.ask.request = number;
     m.ask.guid = op->guid;
+    m.ask.tenant = names_at(&c->names, op->tenant);
     op->target = node;
     return send_control(c, node, &m);
 }
@@ -48,7 +49,7 @@ bool locate_ask(struct cluster *c, struct op *op)
     if (c->members == NULL) {
         return false;
     }
-    const struct invocation *inv = store_find(c, &op->guid);
+    const struct invocation *inv = store_find_of(c, &op->guid, op->tenant);
     uint16_t home = inv != NULL ? (uint16_t)inv->origin : trust_home_of(c, &op->guid);
     op->tries = 1;
     if (home == SELF) {

@@ -44,13 +44,13 @@ static bool knows(const struct cluster *c, const struct invocation *inv)
 
 static void status(struct cluster *c, struct op *op)
 {
-    struct invocation *inv = store_find(c, &op->guid);
+    struct invocation *inv = store_find_of(c, &op->guid, op->tenant);
     if (inv != NULL && inv->is_known && !inv_is_ready(inv)) {
         ask_progress(c, op, inv);
         return;
     }
     struct invocation_view view;
-    bool known = view_find(&view, c, &op->guid);
+    bool known = view_find(&view, c, &op->guid, op->tenant);
     bool asks_on = op->asker == 0 && (!known || (inv != NULL && !knows(c, inv)));
     if (asks_on && locate_ask(c, op)) {
         ops_set_timer(c, op, c->now_ms + STATUS_MS);
@@ -61,18 +61,22 @@ static void status(struct cluster *c, struct op *op)
 }
 
 void cluster_status(struct cluster *c, uint64_t now_ms, uint64_t ticket,
-                    const struct guid *guid)
+                    const struct guid *guid, struct bytes tenant)
 {
     c->now_ms = now_ms;
-    struct op *op = ops_new(c, ticket, CLUSTER_OP_STATUS);
+    uint16_t who;
+    bool is_kept = names_keep_tenant(&c->names, tenant, &who);
+    struct op *op = is_kept ? ops_new(c, ticket, CLUSTER_OP_STATUS) : NULL;
     if (op == NULL) {
         struct cluster_effect *e = effects_add(&c->effects, CLUSTER_STATUS);
         e->ticket = ticket;
-        view_find(&e->view, c, guid);
+        view_find(&e->view, c, guid, is_kept ? who : TENANT_NOBODY);
+        e->view.unsure = !is_kept;
         e->view.client_id = effects_keep(&c->effects, e->view.client_id);
         return;
     }
     op->guid = *guid;
+    op->tenant = who;
     status(c, op);
 }
 
@@ -85,7 +89,7 @@ void cluster_answer_progress(struct cluster *c, uint64_t now_ms, uint64_t ticket
         return;
     }
     struct invocation_view view;
-    view_find(&view, c, &op->guid);
+    view_find(&view, c, &op->guid, op->tenant);
     view.progress = *p;
     answer_status(c, op, &view);
     ops_free(c, op);
@@ -102,7 +106,7 @@ static bool is_in_charge(const struct cluster *c, const struct invocation *inv)
 
 static void cancel(struct cluster *c, struct op *op)
 {
-    struct invocation *inv = store_find(c, &op->guid);
+    struct invocation *inv = store_find_of(c, &op->guid, op->tenant);
     if (inv != NULL && (inv->is_bound || inv->is_over)) {
         answer_claim(c, op, ANSWER_ENDED,
                      inv->is_bound ? INVOCATION_COLLECTED : INVOCATION_EXPIRED);
@@ -115,7 +119,7 @@ static void cancel(struct cluster *c, struct op *op)
         store_end(c, inv, INVOCATION_CANCELED);
         answer_claim(c, op, ANSWER_DONE, INVOCATION_CANCELED);
         ops_free(c, op);
-    } else if (inv == NULL && tombs_find(&c->tombs, &op->guid) != NULL) {
+    } else if (inv == NULL && store_tomb_of(c, &op->guid, op->tenant) != NULL) {
         answer_claim(c, op, ANSWER_ENDED, INVOCATION_COLLECTED);
         ops_free(c, op);
     } else {
@@ -133,15 +137,18 @@ static void cancel(struct cluster *c, struct op *op)
 }
 
 void cluster_cancel(struct cluster *c, uint64_t now_ms, uint64_t ticket,
-                    const struct guid *guid)
+                    const struct guid *guid, struct bytes tenant)
 {
     c->now_ms = now_ms;
-    struct op *op = ops_new(c, ticket, CLUSTER_OP_CANCEL);
+    uint16_t who;
+    bool is_kept = names_keep_tenant(&c->names, tenant, &who);
+    struct op *op = is_kept ? ops_new(c, ticket, CLUSTER_OP_CANCEL) : NULL;
     if (op == NULL) {
         effects_add(&c->effects, CLUSTER_CANCEL_NO_QUORUM)->ticket = ticket;
         return;
     }
     op->guid = *guid;
+    op->tenant = who;
     cancel(c, op);
 }
 
@@ -154,6 +161,7 @@ static struct op *op_for(struct cluster *c, uint16_t from, const struct msg_ask 
     struct op *op = ops_new_internal(c, kind);
     if (op != NULL) {
         op->guid = m->guid;
+        op->tenant = names_find_tenant(&c->names, m->tenant);
         op->asker = from;
         op->asker_request = m->request;
     }
@@ -212,10 +220,16 @@ static bool is_the_last_word(struct op *op, const struct msg_status *m)
     return op->tries == 0;
 }
 
-void questions_on_status(struct cluster *c, uint16_t from, const struct msg_status *m)
+void questions_on_status(struct cluster *c, uint16_t from, const struct msg_status *told)
 {
     (void)from;
+    struct msg_status own = *told;
+    const struct msg_status *m = &own;
     struct op *op = ops_by_number(c, m->request);
+    if (op != NULL && m->answer == ANSWER_STATUS &&
+        !bytes_equal(m->tenant, names_at(&c->names, op->tenant))) {
+        own = (struct msg_status){.request = told->request, .answer = ANSWER_UNKNOWN};
+    }
     if (op == NULL || !is_the_last_word(op, m)) {
         return;
     }
@@ -240,7 +254,7 @@ void questions_timeout(struct cluster *c, struct op *op)
     struct cluster_effect *e;
     if (op->kind == CLUSTER_OP_STATUS) {
         struct invocation_view view;
-        view_find(&view, c, &op->guid);
+        view_find(&view, c, &op->guid, op->tenant);
         view.unsure = !view.known;
         answer_status(c, op, &view);
     } else if (op->kind == CLUSTER_OP_ASK_CANCEL) {

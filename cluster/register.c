@@ -82,7 +82,7 @@ void cluster_register(struct cluster *c, uint64_t now_ms, const struct cluster_r
 {
     c->now_ms = now_ms;
     struct naming n = {.ticket = in->ticket,
-                       .name = registry_hash(in->space, in->key),
+                       .name = registry_hash(&in->name),
                        .guid = in->guid,
                        .fingerprint = in->fingerprint,
                        .keep_ms = in->keep_ms};
@@ -101,11 +101,11 @@ void cluster_register(struct cluster *c, uint64_t now_ms, const struct cluster_r
            rc == ERR_INUSE);
 }
 
-void cluster_unregister(struct cluster *c, uint64_t now_ms, uint8_t space, struct bytes key,
+void cluster_unregister(struct cluster *c, uint64_t now_ms, const struct cluster_name *name,
                         const struct guid *guid)
 {
     c->now_ms = now_ms;
-    struct naming n = {.name = registry_hash(space, key), .guid = *guid};
+    struct naming n = {.name = registry_hash(name), .guid = *guid};
     uint16_t registrar = placement_registrar(c, &n.name);
     registry_remove(&c->registry, &n.name, guid);
     if (registrar != SELF) {
@@ -113,11 +113,11 @@ void cluster_unregister(struct cluster *c, uint64_t now_ms, uint8_t space, struc
     }
 }
 
-void cluster_resolve(struct cluster *c, uint64_t now_ms, uint64_t ticket, uint8_t space,
-                     struct bytes key)
+void cluster_resolve(struct cluster *c, uint64_t now_ms, uint64_t ticket,
+                     const struct cluster_name *name)
 {
     c->now_ms = now_ms;
-    struct naming n = {.ticket = ticket, .name = registry_hash(space, key)};
+    struct naming n = {.ticket = ticket, .name = registry_hash(name)};
     uint16_t registrar = placement_registrar(c, &n.name);
     struct registry_entry entry = {0};
     bool found = registry_find(&c->registry, &n.name, &entry);

@@ -2,6 +2,10 @@
 
 #include "base/err.h"
 #include "base/hash.h"
+#include "base/siphash.h"
+#include "proto/msg.h"
+
+#include <assert.h>
 
 #define REGISTRATION_CHARGE (sizeof(struct registration) + 4) /* bytes */
 
@@ -41,15 +45,34 @@ void registry_fini(struct registry *r)
     *r = (struct registry){0};
 }
 
-/* Every node must come to the same, so there is no secret in it: who makes two keys collide
- * has chosen both of them himself. */
-struct guid registry_hash(uint8_t space, struct bytes key)
+/* Every node must come to the same, so there is no secret in it. Who has no tenant may make
+ * two names collide that he has chosen both himself. */
+static struct guid plain_hash(uint8_t space, struct bytes key)
 {
     uint64_t low = hash_bytes(key, 0x1f83d9abfb41bd6bu + space);
     uint64_t high = hash_bytes(key, hash_mix(0x5be0cd19137e2179u ^ space, 0x9e3779b97f4a7c15u));
     struct guid g;
     memcpy(g.at, &low, 8);
     memcpy(g.at + 8, &high, 8);
+    return g;
+}
+
+/* A tenant must not come upon the name of another, however he chooses his own. */
+struct guid registry_hash(const struct cluster_name *name)
+{
+    static const uint64_t sip_key[2] = {0x428a2f98d728ae22u, 0x7137449123ef65cdu};
+    if (name->tenant.size == 0) {
+        return plain_hash(name->space, name->key);
+    }
+    uint8_t all[2 + MSG_TENANT_MAX + GUID_SIZE];
+    size_t size = name->tenant.size;
+    assert(size <= MSG_TENANT_MAX);
+    all[0] = name->space;
+    all[1] = (uint8_t)size;
+    memcpy(all + 2, name->tenant.at, size);
+    siphash_128(all + 2 + size, name->key, sip_key);
+    struct guid g;
+    siphash_128(g.at, bytes_of(all, 2 + size + GUID_SIZE), sip_key);
     return g;
 }
 

@@ -6,7 +6,7 @@
 #ifndef CLUSTER_REGISTRY_H
 #define CLUSTER_REGISTRY_H
 
-#include "base/budget.h"
+#include "cluster/cluster.h"
 #include "cluster/pool.h"
 #include "cluster/table.h"
 #include "cluster/wheel.h"
@@ -39,7 +39,7 @@ struct registry_entry {
 };
 
 /* What a name is known by, the same at every node. */
-struct guid registry_hash(uint8_t space, struct bytes key);
+struct guid registry_hash(const struct cluster_name *name);
 
 /* Keeps the name for `entry`, until `until_ms`. ERR_INUSE: it has an owner, who is put into
  * *entry. ERR_FULL, ERR_NOMEM. The same owner again is no conflict: 0. */

@@ -30,8 +30,8 @@
  */
 struct invocation {
     struct guid guid;                                  /* the key: must be first */
-    uint64_t created : 40, origin : 12, arbiter1 : 12; /* ms; node indexes, 0: none */
-    uint64_t seq : 40, arbiter2 : 12, function : 12;   /* an index of names.h */
+    uint64_t created : 38, origin : 12, function : 14; /* ms; a node's, a name's number */
+    uint64_t seq : 40, arbiter1 : 12, arbiter2 : 12;   /* nodes' numbers, 0: none */
     struct buf *headers, *body;                        /* of the callback */
     uint32_t deadline;                                 /* ms after created; DEADLINE_NONE */
     uint32_t started;                                  /* ms after created, + 1; 0: never */
@@ -138,6 +138,7 @@ struct op {
     uint8_t id_space;
     uint16_t asker;    /* node index; 0: this node's core */
     uint16_t function; /* name index wanted, 0: any */
+    uint16_t tenant;   /* who asks: what is not his does not exist. 0: none */
     uint64_t asker_request;
     uint32_t watch, watch_prev, watch_next; /* c->watches, c->ops */
     struct vote votes[MSG_ARBITERS_MAX];
@@ -170,7 +171,8 @@ struct watch {
     bool is_ready;                       /* the callback exists somewhere */
     bool was_asked;
     uint16_t function; /* name index, of a status that told it */
-    uint8_t pad[7];
+    uint16_t tenant;   /* with arbiters: whose it is. Others who ask may wait here too */
+    uint8_t pad[5];
 };
 
 /* --- the whole
@@ -255,6 +257,13 @@ static inline uint16_t inv_arbiter(const struct invocation *inv, uint32_t n)
 static inline bool inv_is_arbiter(const struct invocation *inv, uint16_t node)
 {
     return inv->origin == node || inv->arbiter1 == node || inv->arbiter2 == node;
+}
+
+/* The one rule of tenants: what is another's does not exist (docs/auth.md). */
+static inline bool inv_is_of(const struct cluster *c, const struct invocation *inv,
+                             uint16_t tenant)
+{
+    return names_tenant(&c->names, inv->function) == tenant;
 }
 
 static inline bool inv_is_ours(const struct invocation *inv)

@@ -35,6 +35,19 @@ struct invocation *store_find(const struct cluster *c, const struct guid *guid)
     return handle == 0 ? NULL : inv_at(c, handle);
 }
 
+struct invocation *store_find_of(const struct cluster *c, const struct guid *guid,
+                                 uint16_t tenant)
+{
+    struct invocation *inv = store_find(c, guid);
+    return inv != NULL && inv_is_of(c, inv, tenant) ? inv : NULL;
+}
+
+struct tomb *store_tomb_of(const struct cluster *c, const struct guid *guid, uint16_t tenant)
+{
+    struct tomb *t = tombs_find(&c->tombs, guid);
+    return t != NULL && names_tenant(&c->names, t->function) == tenant ? t : NULL;
+}
+
 struct invocation *store_find_seq(const struct cluster *c, uint16_t origin, uint64_t seq)
 {
     uint32_t handle = seqmap_get(&nodes_at(&c->nodes, origin)->seqs, seq);
@@ -84,13 +97,13 @@ int store_new(struct cluster *c, const struct store_spec *spec, struct invocatio
     struct invocation *inv = inv_at(c, handle);
     memset(inv, 0, sizeof *inv);
     inv->guid = spec->guid;
-    inv->created = (spec->created_at_ms - c->epoch_ms) & (((uint64_t)1 << 40) - 1);
+    inv->created = (spec->created_at_ms - c->epoch_ms) & (((uint64_t)1 << 38) - 1);
     inv->origin = spec->arbiters[0] & 0xfffu;
     inv->arbiter1 = spec->arbiters[1] & 0xfffu;
     inv->arbiter2 = spec->arbiters[2] & 0xfffu;
     inv->arbiter_count = spec->arbiter_count & 3u;
     inv->seq = spec->seq & (((uint64_t)1 << 40) - 1);
-    inv->function = spec->function & 0xfffu;
+    inv->function = spec->function & 0x3fffu;
     inv->deadline = DEADLINE_NONE;
     inv->state = INVOCATION_QUEUED;
     int rc = enter_tables(c, inv, handle);
@@ -357,6 +370,7 @@ static void end_entry(struct cluster *c, struct invocation *inv, enum invocation
     assert(!invocation_state_is_final((enum invocation_state)inv->state)); /* S3 */
     uint32_t handle = pool_handle(&c->invocations, inv);
     bool is_known = inv->is_known;
+    uint16_t tenant = names_tenant(&c->names, inv->function);
     struct guid guid = inv->guid;
     if (is_known) {
         bool counts = !elsewhere && publish_is_owner(c, inv);
@@ -373,7 +387,7 @@ static void end_entry(struct cluster *c, struct invocation *inv, enum invocation
     if (!is_known) {
         store_free(c, handle);
     }
-    claims_on_end(c, &guid, end);
+    claims_on_end(c, &guid, tenant, end);
 }
 
 void store_end(struct cluster *c, struct invocation *inv, enum invocation_state how)
@@ -432,13 +446,14 @@ void store_free(struct cluster *c, uint32_t handle)
 void store_hold_over(struct cluster *c, struct invocation *inv, enum invocation_state end)
 {
     struct guid guid = inv->guid;
+    uint16_t tenant = names_tenant(&c->names, inv->function);
     inv->is_over = 1;
     inv->is_bound = end == INVOCATION_COLLECTED;
     drop_payload(c, inv);
     arbiter_end(c, inv, end);
     store_set_deadline(c, inv, c->now_ms + HOLD_OVER_MS);
     store_trim(c, inv);
-    claims_on_end(c, &guid, end);
+    claims_on_end(c, &guid, tenant, end);
 }
 
 void store_expire_one(struct cluster *c, struct invocation *inv)

@@ -18,6 +18,12 @@ struct store_spec {
 
 /* NULL: not here (it may have ended: tombs.h). */
 struct invocation *store_find(const struct cluster *c, const struct guid *guid);
+
+/* The same for who asks as that tenant: NULL too when it is another's. */
+struct invocation *store_find_of(const struct cluster *c, const struct guid *guid,
+                                 uint16_t tenant);
+struct tomb *store_tomb_of(const struct cluster *c, const struct guid *guid, uint16_t tenant);
+
 struct invocation *store_find_seq(const struct cluster *c, uint16_t origin, uint64_t seq);
 
 /* In state QUEUED. ERR_INUSE: that GUID or number is here, or has ended. ERR_FULL, ERR_NOMEM,

@@ -142,6 +142,7 @@ static bool send_create(struct cluster *c, struct member *m, const struct invoca
     uint64_t expires = store_deadline_ms(c, inv);
     streams_fill_entry(c, &create->entry, inv);
     create->function = names_at(&c->names, inv->function);
+    create->tenant = names_at(&c->names, names_tenant(&c->names, inv->function));
     create->created_ago_ms = ago(c, created);
     create->started_ago_ms = inv->started == 0 ? 0 : ago(c, created + inv->started - 1) + 1;
     create->completed_ago_ms = ago(c, created + inv->ttl_or_completed);
@@ -180,6 +181,7 @@ bool streams_send_accept(struct cluster *c, struct member *to, struct invocation
     struct buf *body = x->request->body;
     streams_fill_entry(c, &a->entry, inv);
     a->function = names_at(&c->names, inv->function);
+    a->tenant = names_at(&c->names, names_tenant(&c->names, inv->function));
     a->created_ago_ms = ago(c, inv_created_at_ms(c, inv));
     a->run_left_ms = left;
     a->ttl_ms = inv->ttl_or_completed;

@@ -14,7 +14,7 @@
 
 struct tomb {
     struct guid guid;                                  /* must be first */
-    uint64_t created : 40, origin : 12, function : 12; /* as in struct invocation */
+    uint64_t created : 38, origin : 12, function : 14; /* as in struct invocation */
     uint64_t seq : 40, state : 3, webhook : 2, attempt : 8, status : 10;
     uint32_t started, completed, ended; /* ms after created, + 1; 0: never */
     uint32_t hash_next;

@@ -21,6 +21,7 @@ void view_of_entry(struct invocation_view *out, const struct cluster *c,
         .known = true,
         .guid = inv->guid,
         .function = names_at(&c->names, inv->function),
+        .tenant = names_at(&c->names, names_tenant(&c->names, inv->function)),
         .node = node_name(c, inv->origin),
         .client_id = invocation_client_id(inv),
         .state = inv->is_bound  ? INVOCATION_COLLECTED
@@ -49,6 +50,7 @@ void view_of_tomb(struct invocation_view *out, const struct cluster *c, const st
         .known = true,
         .guid = t->guid,
         .function = names_at(&c->names, t->function),
+        .tenant = names_at(&c->names, names_tenant(&c->names, t->function)),
         .node = node_name(c, t->origin),
         .state = (enum invocation_state)t->state,
         .result_status = t->status,
@@ -61,14 +63,15 @@ void view_of_tomb(struct invocation_view *out, const struct cluster *c, const st
     };
 }
 
-bool view_find(struct invocation_view *out, const struct cluster *c, const struct guid *guid)
+bool view_find(struct invocation_view *out, const struct cluster *c, const struct guid *guid,
+               uint16_t tenant)
 {
-    const struct invocation *inv = store_find(c, guid);
+    const struct invocation *inv = store_find_of(c, guid, tenant);
     if (inv != NULL) {
         view_of_entry(out, c, inv);
         return true;
     }
-    const struct tomb *t = tombs_find(&c->tombs, guid);
+    const struct tomb *t = store_tomb_of(c, guid, tenant);
     if (t != NULL) {
         view_of_tomb(out, c, t);
         return true;

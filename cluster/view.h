@@ -10,7 +10,8 @@ void view_of_entry(struct invocation_view *out, const struct cluster *c,
 
 void view_of_tomb(struct invocation_view *out, const struct cluster *c, const struct tomb *t);
 
-/* Of whichever is here; false: neither, and `known` is false. */
-bool view_find(struct invocation_view *out, const struct cluster *c, const struct guid *guid);
+/* Of whichever is here and that tenant's; false: neither, and `known` is false. */
+bool view_find(struct invocation_view *out, const struct cluster *c, const struct guid *guid,
+               uint16_t tenant);
 
 #endif

@@ -31,6 +31,7 @@ static void ask_remote(struct cluster *c, struct op *op, uint16_t node, struct v
     m.claim.purpose = op->purpose;
     m.claim.wait_left_ms = (uint32_t)(left < UINT32_MAX ? left : UINT32_MAX);
     m.claim.token = op->token;
+    m.claim.tenant = names_at(&c->names, op->tenant);
     v->state = send_control(c, node, &m) ? VOTE_ASKED : VOTE_NONE;
 }
 

@@ -47,6 +47,7 @@ void watch_set_arbiters(struct cluster *c, struct watch *w, const struct invocat
         return; /* immutable */
     }
     w->arbiter_count = inv->arbiter_count;
+    w->tenant = names_tenant(&c->names, inv->function);
     for (uint32_t i = 0; i < w->arbiter_count; i++) {
         w->arbiters[i] = inv_arbiter(inv, i);
         nodes_share(&c->nodes, w->arbiters[i]);

@@ -6,12 +6,13 @@ enum { TAKEN_FIELDS = 1, TAKEN_ITEM_FIELDS = 7 };
 
 void codec_put_claim(struct mp_out *out, const struct msg_claim *m)
 {
-    mp_out_array(out, CLAIM_FIELDS);
+    codec_open_out(out, CLAIM_FIELDS, m->tenant);
     mp_out_guid(out, &m->guid);
     codec_put_claim_no(out, &m->no);
     mp_out_uint(out, m->purpose);
     mp_out_uint(out, m->wait_left_ms);
     mp_out_guid_or_nil(out, &m->token);
+    codec_put_tenant(out, m->tenant);
 }
 
 void codec_get_claim(struct codec_in *c, struct msg_claim *m)
@@ -23,7 +24,7 @@ void codec_get_claim(struct codec_in *c, struct msg_claim *m)
     m->purpose = (uint8_t)mp_in_uint(in, UINT8_MAX);
     m->wait_left_ms = (uint32_t)mp_in_uint(in, UINT32_MAX);
     codec_get_guid_or_nil(in, &m->token);
-    codec_close(in, count, CLAIM_FIELDS);
+    codec_close_tenant(in, count, CLAIM_FIELDS, &m->tenant);
 }
 
 void codec_put_grant(struct mp_out *out, const struct msg_grant *m)

@@ -55,7 +55,7 @@ void codec_put_accept(struct mp_out *out, const struct msg_accept *m)
 {
     struct request_view view = request_view(m->request);
     struct buf *body = m->request->body;
-    mp_out_array(out, ACCEPT_FIELDS);
+    codec_open_out(out, ACCEPT_FIELDS, m->tenant);
     codec_put_entry(out, &m->entry);
     mp_out_str(out, m->function);
     mp_out_uint(out, m->created_ago_ms);
@@ -78,6 +78,7 @@ void codec_put_accept(struct mp_out *out, const struct msg_accept *m)
     } else {
         mp_out_buf(out, body, 0, buf_size(body));
     }
+    codec_put_tenant(out, m->tenant);
 }
 
 /* A body: nil or empty is NULL. Without room *out is NULL and *no_room set. */
@@ -126,7 +127,7 @@ void codec_get_accept(struct codec_in *c, struct msg_accept *m)
     if (m->body_size <= MSG_CHUNK_MAX && body.size != m->body_size) {
         mp_in_fail(in);
     }
-    codec_close(in, count, ACCEPT_FIELDS);
+    codec_close_tenant(in, count, ACCEPT_FIELDS, &m->tenant);
     keep_request(c, m, &view, body);
 }
 
@@ -161,7 +162,7 @@ static void put_buf_or_nil(struct mp_out *out, struct buf *b)
 void codec_put_create(struct mp_out *out, const struct msg_create *m)
 {
     bool has_body = m->has_payload && !m->body_follows;
-    mp_out_array(out, CREATE_FIELDS);
+    codec_open_out(out, CREATE_FIELDS, m->tenant);
     codec_put_entry(out, &m->entry);
     mp_out_str(out, m->function);
     mp_out_uint(out, m->created_ago_ms);
@@ -177,6 +178,7 @@ void codec_put_create(struct mp_out *out, const struct msg_create *m)
     mp_out_uint(out, m->body_size);
     put_buf_or_nil(out, m->has_payload ? m->headers : NULL);
     put_buf_or_nil(out, has_body ? m->body : NULL);
+    codec_put_tenant(out, m->tenant);
 }
 
 static void get_payload(struct codec_in *c, struct msg_create *m, struct bytes headers,
@@ -213,7 +215,7 @@ void codec_get_create(struct codec_in *c, struct msg_create *m)
     if ((!m->has_payload && headers.size > 0) || body.size != (has_body ? m->body_size : 0)) {
         mp_in_fail(in);
     }
-    codec_close(in, count, CREATE_FIELDS);
+    codec_close_tenant(in, count, CREATE_FIELDS, &m->tenant);
     get_payload(c, m, headers, body);
 }
 

@@ -31,6 +31,26 @@ static inline void codec_close(struct mp_in *in, size_t count, size_t known)
     }
 }
 
+/* Whose it is, behind the fields of version 1; no tenant is not sent. */
+static inline void codec_open_out(struct mp_out *out, size_t known, struct bytes tenant)
+{
+    mp_out_array(out, known + (tenant.size > 0));
+}
+
+static inline void codec_put_tenant(struct mp_out *out, struct bytes tenant)
+{
+    if (tenant.size > 0) {
+        mp_out_str(out, tenant);
+    }
+}
+
+static inline void codec_close_tenant(struct mp_in *in, size_t count, size_t known,
+                                      struct bytes *tenant)
+{
+    *tenant = count > known ? mp_in_str(in, MSG_TENANT_MAX) : bytes_of(NULL, 0);
+    codec_close(in, count, known + 1);
+}
+
 static inline void codec_get_guid(struct mp_in *in, struct guid *out)
 {
     mp_in_fixed(in, out->at, GUID_SIZE);

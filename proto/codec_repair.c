@@ -96,9 +96,10 @@ void codec_get_stream_ack(struct codec_in *c, struct msg_stream_ack *m)
 
 void codec_put_ask(struct mp_out *out, const struct msg_ask *m)
 {
-    mp_out_array(out, ASK_FIELDS);
+    codec_open_out(out, ASK_FIELDS, m->tenant);
     mp_out_uint(out, m->request);
     mp_out_guid(out, &m->guid);
+    codec_put_tenant(out, m->tenant);
 }
 
 void codec_get_ask(struct codec_in *c, struct msg_ask *m)
@@ -106,12 +107,12 @@ void codec_get_ask(struct codec_in *c, struct msg_ask *m)
     size_t count = codec_open(&c->in, ASK_FIELDS);
     m->request = mp_in_uint(&c->in, UINT64_MAX);
     codec_get_guid(&c->in, &m->guid);
-    codec_close(&c->in, count, ASK_FIELDS);
+    codec_close_tenant(&c->in, count, ASK_FIELDS, &m->tenant);
 }
 
 void codec_put_status(struct mp_out *out, const struct msg_status *m)
 {
-    mp_out_array(out, STATUS_FIELDS);
+    codec_open_out(out, STATUS_FIELDS, m->tenant);
     mp_out_uint(out, m->request);
     mp_out_uint(out, m->answer);
     codec_put_entry(out, &m->entry);
@@ -129,6 +130,7 @@ void codec_put_status(struct mp_out *out, const struct msg_status *m)
     mp_out_uint(out, m->expires_left_ms);
     mp_out_uint(out, m->queue_position);
     mp_out_uint(out, m->estimate_ms);
+    codec_put_tenant(out, m->tenant);
 }
 
 void codec_get_status(struct codec_in *c, struct msg_status *m)
@@ -152,7 +154,7 @@ void codec_get_status(struct codec_in *c, struct msg_status *m)
     m->expires_left_ms = mp_in_uint(in, UINT64_MAX);
     m->queue_position = (uint32_t)mp_in_uint(in, UINT32_MAX);
     m->estimate_ms = (uint32_t)mp_in_uint(in, UINT32_MAX);
-    codec_close(in, count, STATUS_FIELDS);
+    codec_close_tenant(in, count, STATUS_FIELDS, &m->tenant);
 }
 
 void codec_put_registration(struct mp_out *out, const struct msg_registration *m)

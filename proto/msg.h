@@ -43,6 +43,7 @@ enum msg_limit {
     MSG_BITS_MAX = 131072, /* numbers covered by one DIGEST */
     MSG_NAME_MAX = 255,    /* bytes of a node's, zone's, cluster's name, an address, a reason */
     MSG_FUNCTION_MAX = 255,
+    MSG_TENANT_MAX = 64,
     MSG_KEY_MAX = 1024,         /* bytes of a client id, a registered key */
     MSG_URL_MAX = 8192,         /* bytes of a callback URL */
     MSG_REPORT_MAX = 60 * 1024, /* bytes of text in a REPORT */
@@ -184,6 +185,7 @@ struct msg_entry {
 struct msg_accept {
     struct msg_entry entry;
     struct bytes function;
+    struct bytes tenant;                  /* whose it is; empty: no tenant's. Likewise below */
     uint64_t created_ago_ms, run_left_ms; /* run_left_ms 0: no limit */
     uint32_t ttl_ms;
     uint8_t attempt, max_attempts;
@@ -210,6 +212,7 @@ struct msg_ack {
 struct msg_create {
     struct msg_entry entry;
     struct bytes function;
+    struct bytes tenant;
     uint64_t created_ago_ms, started_ago_ms,
         completed_ago_ms; /* started: plus one; 0: not known */
     uint32_t ttl_left_ms;
@@ -253,7 +256,8 @@ struct msg_claim {
     struct msg_claim_no no;
     uint8_t purpose; /* enum msg_claim_for */
     uint32_t wait_left_ms;
-    struct guid token; /* hash of the Claim-Token; zero: none */
+    struct guid token;   /* hash of the Claim-Token; zero: none */
+    struct bytes tenant; /* who claims */
 };
 
 struct msg_grant {
@@ -364,6 +368,7 @@ struct msg_stream_ack {
 struct msg_ask {
     uint64_t request; /* the asker's own number, echoed */
     struct guid guid;
+    struct bytes tenant; /* who asks */
 };
 
 enum msg_answer {
@@ -379,6 +384,7 @@ struct msg_status {
     uint8_t answer;         /* enum msg_answer */
     struct msg_entry entry; /* arbiter_count 0: it has ended */
     struct bytes function, node_name, client_id;
+    struct bytes tenant;    /* whose it is */
     uint8_t state;          /* enum invocation_state */
     uint8_t webhook;        /* enum webhook_state */
     uint16_t result_status; /* 0: no callback yet */

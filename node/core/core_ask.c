@@ -24,29 +24,39 @@ static void collect(struct core *c, struct call *call)
         .wait_ms = op->kind == OP_PEEK ? 0 : wait_of(c, op),
         .token = op->claim_token,
         .function = op->function,
+        .tenant = op->tenant,
         .peek = op->kind == OP_PEEK,
     };
     cluster_collect(c->cluster, c->now_ms, &in);
 }
 
+static void release(struct core *c, const struct call *call)
+{
+    struct cluster_collect in = {.ticket = call_ticket(call),
+                                 .guid = call->id,
+                                 .token = call->op->claim_token,
+                                 .tenant = call->op->tenant};
+    cluster_release(c->cluster, c->now_ms, &in);
+}
+
 /* call->id is known: put the question. */
 static void ask(struct core *c, struct call *call)
 {
+    const struct op_request *op = call->op;
     call->stage = STAGE_ASKED;
-    switch (call->op->kind) {
+    switch (op->kind) {
     case OP_STATUS:
-        cluster_status(c->cluster, c->now_ms, call_ticket(call), &call->id);
+        cluster_status(c->cluster, c->now_ms, call_ticket(call), &call->id, op->tenant);
         break;
     case OP_COLLECT:
     case OP_PEEK:
         collect(c, call);
         break;
     case OP_CANCEL:
-        cluster_cancel(c->cluster, c->now_ms, call_ticket(call), &call->id);
+        cluster_cancel(c->cluster, c->now_ms, call_ticket(call), &call->id, op->tenant);
         break;
     case OP_RELEASE:
-        cluster_release(c->cluster, c->now_ms, call_ticket(call), &call->id,
-                        call->op->claim_token);
+        release(c, call);
         break;
     case OP_INVOKE:
         assert(false);
@@ -56,10 +66,11 @@ static void ask(struct core *c, struct call *call)
 static void resolve(struct core *c, struct call *call)
 {
     enum id_space space = call->op->id.space == ID_GUID ? ID_CALL : call->op->id.space;
+    struct cluster_name name = {
+        .space = (uint8_t)space, .tenant = call->op->tenant, .key = call->op->id.text};
     call->stage = STAGE_RESOLVE;
     call->resolved = true;
-    cluster_resolve(c->cluster, c->now_ms, call_ticket(call), (uint8_t)space,
-                    call->op->id.text);
+    cluster_resolve(c->cluster, c->now_ms, call_ticket(call), &name);
 }
 
 /* One of ours says so in its version; a client may have chosen any other UUID as its own id,

@@ -61,13 +61,25 @@ static struct bytes scope_key(struct scoped_key *k, const struct op_invoke *in)
     return bytes_of(k->text, k->size);
 }
 
+static struct cluster_name key_name(struct scoped_key *k, const struct op_request *op)
+{
+    return (struct cluster_name){
+        .space = ID_IDEMPOTENCY, .tenant = op->tenant, .key = scope_key(k, &op->invoke)};
+}
+
+static struct cluster_name id_name(const struct op_request *op)
+{
+    return (struct cluster_name){.space = (uint8_t)op->invoke.client_id.space,
+                                 .tenant = op->tenant,
+                                 .key = op->invoke.client_id.text};
+}
+
 static void register_key(struct core *c, struct call *call, const struct function *f)
 {
     struct scoped_key key;
     struct cluster_register r = {
         .ticket = call_ticket(call),
-        .space = ID_IDEMPOTENCY,
-        .key = scope_key(&key, &call->op->invoke),
+        .name = key_name(&key, call->op),
         .guid = call->id,
         .fingerprint = fingerprint_of(&call->op->invoke),
         .keep_ms = keep_ms(f),
@@ -79,11 +91,9 @@ static void register_key(struct core *c, struct call *call, const struct functio
 
 static void register_id(struct core *c, struct call *call, const struct function *f)
 {
-    const struct op_invoke *in = &call->op->invoke;
     struct cluster_register r = {
         .ticket = call_ticket(call),
-        .space = (uint8_t)in->client_id.space,
-        .key = in->client_id.text,
+        .name = id_name(call->op),
         .guid = call->id,
         .keep_ms = keep_ms(f),
     };
@@ -99,12 +109,12 @@ void core_invoke_unregister(struct core *c, const struct call *call)
     bool has_key = has_id || call->stage == STAGE_REGISTER_KEY || call->stage == STAGE_ID_TAKEN;
     if (has_key && in->idempotency_key.size > 0) {
         struct scoped_key key;
-        cluster_unregister(c->cluster, c->now_ms, ID_IDEMPOTENCY, scope_key(&key, in),
-                           &call->id);
+        struct cluster_name name = key_name(&key, call->op);
+        cluster_unregister(c->cluster, c->now_ms, &name, &call->id);
     }
     if (has_id && in->client_id.space != ID_GUID) {
-        cluster_unregister(c->cluster, c->now_ms, (uint8_t)in->client_id.space,
-                           in->client_id.text, &call->id);
+        struct cluster_name name = id_name(call->op);
+        cluster_unregister(c->cluster, c->now_ms, &name, &call->id);
     }
 }
 
@@ -151,6 +161,7 @@ static void keep(struct core *c, struct call *call, struct function *f)
     struct cluster_accept a = {
         .guid = call->id,
         .function = f->spec.name,
+        .tenant = call->op->tenant,
         .request = w->request,
         .ttl_ms = in->ttl_ms > 0 ? in->ttl_ms : f->spec.ttl_ms,
         .run_limit_ms =
@@ -207,7 +218,7 @@ static void ask_owner_of_name(struct core *c, struct call *call, const struct gu
 {
     struct guid first = *owner;
     call->stage = (uint8_t)stage;
-    cluster_status(c->cluster, c->now_ms, call_ticket(call), &first);
+    cluster_status(c->cluster, c->now_ms, call_ticket(call), &first, call->op->tenant);
 }
 
 static void key_registered(struct core *c, struct call *call, const struct cluster_effect *fx)
@@ -254,7 +265,6 @@ static void key_owner_known(struct core *c, struct call *call,
 void core_invoke_name_owner(struct core *c, struct call *call,
                             const struct invocation_view *view)
 {
-    const struct op_invoke *in = &call->op->invoke;
     struct function *f = call->work->function;
     struct guid stale = view->guid;
     bool is_key = call->stage == STAGE_REPLAY;
@@ -267,11 +277,12 @@ void core_invoke_name_owner(struct core *c, struct call *call,
         give_up(c, call, OUT_ID_IN_USE);
     } else if (is_key) {
         struct scoped_key key;
-        cluster_unregister(c->cluster, c->now_ms, ID_IDEMPOTENCY, scope_key(&key, in), &stale);
+        struct cluster_name name = key_name(&key, call->op);
+        cluster_unregister(c->cluster, c->now_ms, &name, &stale);
         register_key(c, call, f);
     } else {
-        cluster_unregister(c->cluster, c->now_ms, (uint8_t)in->client_id.space,
-                           in->client_id.text, &stale);
+        struct cluster_name name = id_name(call->op);
+        cluster_unregister(c->cluster, c->now_ms, &name, &stale);
         register_id(c, call, f);
     }
 }
@@ -307,6 +318,7 @@ void core_invoke_accepted(struct core *c, struct invocation *inv)
         struct cluster_collect collect = {
             .ticket = call_ticket(call),
             .guid = w->guid,
+            .tenant = call->op->tenant,
             .wait_ms = (uint32_t)(wait > c->config.wait_max_ms ? c->config.wait_max_ms : wait),
         };
         call->stage = STAGE_WAIT;

@@ -13,7 +13,8 @@
 
 static void claim(struct core *c, struct webhook *w)
 {
-    struct cluster_collect in = {.ticket = webhook_ticket(w), .guid = w->guid};
+    struct cluster_collect in = {
+        .ticket = webhook_ticket(w), .guid = w->guid, .tenant = invocation_tenant(w->inv)};
     w->step = WEBHOOK_CLAIMING;
     cluster_collect(c->cluster, c->now_ms, &in);
 }

@@ -180,6 +180,12 @@ static struct bytes token_text(const struct ask *a, char room[16])
     return bytes_of(room, 2);
 }
 
+static struct bytes tenant_of(const struct host *h, const struct ask *a)
+{
+    return a->record == NO_RECORD ? bytes_of(NULL, 0)
+                                  : post_tenant(&h->sim->records[a->record]);
+}
+
 static void put_collect(struct host *h, const struct ask *a, uint64_t ticket)
 {
     char token[16];
@@ -187,29 +193,45 @@ static void put_collect(struct host *h, const struct ask *a, uint64_t ticket)
                                  .guid = a->guid,
                                  .wait_ms = a->wait_ms,
                                  .token = token_text(a, token),
+                                 .tenant = tenant_of(h, a),
                                  .peek = a->kind == ASK_PEEK};
     cluster_collect(h->cluster, host_now_ms(h), &in);
+}
+
+static void put_release(struct host *h, const struct ask *a, uint64_t ticket)
+{
+    char token[16];
+    struct cluster_collect in = {.ticket = ticket,
+                                 .guid = a->guid,
+                                 .token = token_text(a, token),
+                                 .tenant = tenant_of(h, a)};
+    cluster_release(h->cluster, host_now_ms(h), &in);
+}
+
+static void put_resolve(struct host *h, const struct ask *a, uint64_t ticket)
+{
+    char room[NAME_ROOM];
+    struct cluster_name name = post_naming(&h->sim->records[a->record], room);
+    cluster_resolve(h->cluster, host_now_ms(h), ticket, &name);
 }
 
 static void put(struct host *h, const struct ask *a, uint64_t ticket)
 {
     uint64_t now_ms = host_now_ms(h);
-    char room[NAME_ROOM], token[16];
+    struct bytes tenant = tenant_of(h, a);
     switch (a->kind) {
     case ASK_STATUS:
-        cluster_status(h->cluster, now_ms, ticket, &a->guid);
+        cluster_status(h->cluster, now_ms, ticket, &a->guid, tenant);
         break;
     case ASK_CANCEL:
-        cluster_cancel(h->cluster, now_ms, ticket, &a->guid);
+        cluster_cancel(h->cluster, now_ms, ticket, &a->guid, tenant);
         break;
     case ASK_RELEASE:
-        cluster_release(h->cluster, now_ms, ticket, &a->guid, token_text(a, token));
+        put_release(h, a, ticket);
         break;
-    case ASK_RESOLVE: {
-        const struct record *r = &h->sim->records[a->record];
-        cluster_resolve(h->cluster, now_ms, ticket, post_name_space(r), post_name(r, room));
+    case ASK_RESOLVE:
+        put_resolve(h, a, ticket);
         break;
-    }
     default:
         put_collect(h, a, ticket);
         break;

@@ -102,7 +102,9 @@ void post_refuse(struct sim *s, struct host *h, struct record *r);
 
 /* The name that the client of `r` chose; empty: none. `room` holds it. */
 #define NAME_ROOM 32
-struct bytes post_name(const struct record *r, char room[NAME_ROOM]);
-uint8_t post_name_space(const struct record *r);
+struct cluster_name post_naming(const struct record *r, char room[NAME_ROOM]);
+
+/* Whose the invocation is: one in three is no tenant's. */
+struct bytes post_tenant(const struct record *r);
 
 #endif

@@ -28,11 +28,20 @@ static void views_of_entries(struct views *v, struct msg *m)
     switch (m->kind) {
     case MSG_ACCEPT:
         view(v, &m->accept.function);
+        view(v, &m->accept.tenant);
         view(v, &m->accept.client_id);
         view(v, &m->accept.callback_url);
         break;
     case MSG_CREATE:
         view(v, &m->create.function);
+        view(v, &m->create.tenant);
+        break;
+    case MSG_CLAIM:
+        view(v, &m->claim.tenant);
+        break;
+    case MSG_STATUS_REQ:
+    case MSG_CANCEL:
+        view(v, &m->ask.tenant);
         break;
     case MSG_PAYLOAD:
         view(v, &m->payload.headers);
@@ -44,6 +53,7 @@ static void views_of_entries(struct views *v, struct msg *m)
         break;
     case MSG_STATUS:
         view(v, &m->status.function);
+        view(v, &m->status.tenant);
         view(v, &m->status.node_name);
         view(v, &m->status.client_id);
         break;

@@ -8,18 +8,21 @@
 #include <assert.h>
 #include <stdio.h>
 
-struct bytes post_name(const struct record *r, char room[NAME_ROOM])
+struct bytes post_tenant(const struct record *r)
 {
-    if (!(r->flags & (POST_CLIENT_ID | POST_IDEMPOTENCY))) {
-        return bytes_of(NULL, 0);
-    }
-    int n = snprintf(room, NAME_ROOM, "name-%u", r->name_inv);
-    return bytes_of(room, (size_t)n);
+    static const char *const tenants[] = {"", "red", "blue"};
+    return bytes_text(tenants[r->name_inv % 3]);
 }
 
-uint8_t post_name_space(const struct record *r)
+struct cluster_name post_naming(const struct record *r, char room[NAME_ROOM])
 {
-    return r->flags & POST_CLIENT_ID ? ID_CALL : ID_IDEMPOTENCY;
+    struct cluster_name name = {.tenant = post_tenant(r)};
+    if (r->flags & (POST_CLIENT_ID | POST_IDEMPOTENCY)) {
+        int n = snprintf(room, NAME_ROOM, "name-%u", r->name_inv / 3); /* each tenant's own */
+        name.key = bytes_of(room, (size_t)n);
+    }
+    name.space = r->flags & POST_CLIENT_ID ? ID_CALL : ID_IDEMPOTENCY;
+    return name;
 }
 
 static struct record *begin(struct sim *s, const struct plan_op *op, uint32_t inv)
@@ -97,9 +100,9 @@ static struct request *make_request(struct host *h, const struct record *r)
 static void free_name(struct host *h, const struct record *r)
 {
     char room[NAME_ROOM];
-    struct bytes name = post_name(r, room);
-    if (name.size > 0) {
-        cluster_unregister(h->cluster, host_now_ms(h), post_name_space(r), name, &r->guid);
+    struct cluster_name name = post_naming(r, room);
+    if (name.key.size > 0) {
+        cluster_unregister(h->cluster, host_now_ms(h), &name, &r->guid);
     }
 }
 
@@ -131,12 +134,13 @@ static void accept_record(struct sim *s, struct host *h, struct record *r)
     struct cluster_accept in = {
         .guid = r->guid,
         .function = bytes_text("score"),
+        .tenant = post_tenant(r),
         .request = request,
         .ttl_ms = r->ttl_ms,
         .run_limit_ms = r->run_limit_ms,
         .on_node_loss = loss_of(r),
         .max_attempts = ATTEMPTS_MAX,
-        .client_id = r->flags & POST_CLIENT_ID ? post_name(r, room) : bytes_of(NULL, 0),
+        .client_id = r->flags & POST_CLIENT_ID ? post_naming(r, room).key : bytes_of(NULL, 0),
         .client_id_space = r->flags & POST_CLIENT_ID ? ID_CALL : ID_GUID,
         .callback_url = bytes_text(r->flags & POST_WEBHOOK ? "http://192.0.2.1/" : ""),
         .drop_result = (r->flags & POST_DROP_RESULT) != 0,
@@ -166,15 +170,14 @@ void post_arrives(struct sim *s, struct host *h, struct ask *a)
         return;
     }
     char room[NAME_ROOM];
-    struct bytes name = post_name(r, room);
-    if (name.size == 0) {
+    struct cluster_name name = post_naming(r, room);
+    if (name.key.size == 0) {
         a->stage = ASK_DONE;
         accept_record(s, h, r);
         return;
     }
     struct cluster_register in = {.ticket = client_ticket(s->asks, a),
-                                  .space = post_name_space(r),
-                                  .key = name,
+                                  .name = name,
                                   .guid = r->guid,
                                   .fingerprint = r->name_inv + 1,
                                   .keep_ms = r->ttl_ms};

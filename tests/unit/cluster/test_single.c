@@ -185,16 +185,16 @@ static void queued_and_running_and_ready_can_be_canceled(void **state)
     struct invocation *queued = single_accept(&s, NULL);
     struct guid guid = invocation_guid(queued);
     single_expect(&s, CLUSTER_ACCEPTED, -1);
-    cluster_cancel(s.c, s.now_ms, 1, &guid);
+    cluster_cancel(s.c, s.now_ms, 1, &guid, bytes_text(""));
     single_expect(&s, CLUSTER_CANCELED, CLUSTER_CANCEL_DONE, -1);
-    cluster_cancel(s.c, s.now_ms, 1, &guid);
+    cluster_cancel(s.c, s.now_ms, 1, &guid, bytes_text(""));
     single_expect(&s, CLUSTER_CANCEL_CONFLICT, -1);
     assert_int_equal(s.effects[0].view.state, INVOCATION_CANCELED);
     guid = single_ready(&s, "x");
-    cluster_cancel(s.c, s.now_ms, 2, &guid);
+    cluster_cancel(s.c, s.now_ms, 2, &guid, bytes_text(""));
     single_expect(&s, CLUSTER_CANCELED, CLUSTER_CANCEL_DONE, -1);
     guid = single_guid(&s);
-    cluster_cancel(s.c, s.now_ms, 3, &guid);
+    cluster_cancel(s.c, s.now_ms, 3, &guid, bytes_text(""));
     single_expect(&s, CLUSTER_CANCEL_UNKNOWN, -1);
     single_fini(&s);
 }
@@ -207,14 +207,14 @@ static void cancel_waits_for_the_one_who_is_being_served(void **state)
     struct guid guid = single_ready(&s, "x");
     single_collect(&s, 1, &guid, 0);
     single_expect(&s, CLUSTER_COLLECT_SERVE, -1);
-    cluster_cancel(s.c, s.now_ms, 2, &guid);
+    cluster_cancel(s.c, s.now_ms, 2, &guid, bytes_text(""));
     single_expect(&s, -1);
     cluster_sent(s.c, s.now_ms, 1, true);
     single_expect(&s, CLUSTER_COLLECTED, CLUSTER_CANCEL_CONFLICT, -1);
     guid = single_ready(&s, "x");
     single_collect(&s, 1, &guid, 0);
     single_expect(&s, CLUSTER_COLLECT_SERVE, -1);
-    cluster_cancel(s.c, s.now_ms, 2, &guid);
+    cluster_cancel(s.c, s.now_ms, 2, &guid, bytes_text(""));
     cluster_sent(s.c, s.now_ms, 1, false);
     single_expect(&s, CLUSTER_CANCELED, CLUSTER_CANCEL_DONE, -1);
     single_fini(&s);
@@ -230,7 +230,7 @@ static void canceling_tells_the_parked_clients(void **state)
     single_collect(&s, 1, &guid, 1000);
     single_collect(&s, 2, &guid, 1000);
     single_expect(&s, CLUSTER_ACCEPTED, -1);
-    cluster_cancel(s.c, s.now_ms, 3, &guid);
+    cluster_cancel(s.c, s.now_ms, 3, &guid, bytes_text(""));
     single_expect(&s, CLUSTER_CANCELED, CLUSTER_COLLECT_GONE, CLUSTER_COLLECT_GONE,
                   CLUSTER_CANCEL_DONE, -1);
     single_fini(&s);
@@ -258,7 +258,7 @@ static void a_token_gets_the_same_answer_again_and_nobody_else(void **state)
     single_expect(&s, CLUSTER_COLLECT_GONE, -1);
     single_collect(&s, 4, &guid, 100);
     single_expect(&s, CLUSTER_COLLECT_GONE, -1);
-    cluster_status(s.c, s.now_ms, 5, &guid);
+    cluster_status(s.c, s.now_ms, 5, &guid, bytes_text(""));
     single_expect(&s, CLUSTER_STATUS, -1);
     assert_int_equal(s.effects[0].view.state, INVOCATION_COLLECTED);
     single_pass(&s, 10000);
@@ -294,6 +294,13 @@ static void a_token_whose_connection_broke_keeps_the_callback_for_a_while(void *
     single_fini(&s);
 }
 
+static void release(struct single *s, uint64_t ticket, const struct guid *guid,
+                    const char *token)
+{
+    struct cluster_collect in = {.ticket = ticket, .guid = *guid, .token = bytes_text(token)};
+    cluster_release(s->c, s->now_ms, &in);
+}
+
 static void the_token_frees_it_early(void **state)
 {
     (void)state;
@@ -303,11 +310,11 @@ static void the_token_frees_it_early(void **state)
     single_collect_by(&s, 1, &guid, "mine");
     single_take(&s);
     cluster_sent(s.c, s.now_ms, 1, true);
-    cluster_release(s.c, s.now_ms, 2, &guid, bytes_text("other"));
+    release(&s, 2, &guid, "other");
     single_expect(&s, CLUSTER_COLLECT_GONE, -1);
-    cluster_release(s.c, s.now_ms, 3, &guid, bytes_text("mine"));
+    release(&s, 3, &guid, "mine");
     single_expect(&s, CLUSTER_COLLECTED, CLUSTER_RELEASED, -1);
-    cluster_release(s.c, s.now_ms, 4, &guid, bytes_text("mine"));
+    release(&s, 4, &guid, "mine");
     single_expect(&s, CLUSTER_COLLECT_GONE, -1);
     single_fini(&s);
 }
@@ -347,7 +354,7 @@ static void status_asks_the_core_how_far_it_is(void **state)
     struct invocation *inv = single_accept(&s, NULL);
     struct guid guid = invocation_guid(inv);
     single_take(&s);
-    cluster_status(s.c, s.now_ms, 1, &guid);
+    cluster_status(s.c, s.now_ms, 1, &guid, bytes_text(""));
     single_expect(&s, CLUSTER_ASK_PROGRESS, -1);
     assert_ptr_equal(s.effects[0].inv, inv);
     struct cluster_progress p = {.queue_position = 3, .estimate_ms = 50};
@@ -355,11 +362,17 @@ static void status_asks_the_core_how_far_it_is(void **state)
     single_expect(&s, CLUSTER_STATUS, -1);
     assert_int_equal(s.effects[0].view.progress.queue_position, 3);
     assert_int_equal(s.effects[0].view.state, INVOCATION_QUEUED);
-    cluster_status(s.c, s.now_ms, 2, &guid);
+    cluster_status(s.c, s.now_ms, 2, &guid, bytes_text(""));
     single_expect(&s, CLUSTER_ASK_PROGRESS, -1);
     single_pass(&s, 1000);
     single_expect(&s, CLUSTER_STATUS, -1);
     single_fini(&s);
+}
+
+static void resolve(struct single *s, uint64_t ticket, enum id_space space)
+{
+    struct cluster_name name = {.space = (uint8_t)space, .key = bytes_text("me")};
+    cluster_resolve(s->c, s->now_ms, ticket, &name);
 }
 
 static void a_name_has_one_owner_while_the_invocation_is_known(void **state)
@@ -370,8 +383,7 @@ static void a_name_has_one_owner_while_the_invocation_is_known(void **state)
     struct cluster_accept a = {.ttl_ms = 3000, .client_id = bytes_text("me")};
     struct invocation *inv = single_accept(&s, &a);
     struct cluster_register r = {.ticket = 1,
-                                 .space = ID_CALL,
-                                 .key = bytes_text("me"),
+                                 .name = {.space = ID_CALL, .key = bytes_text("me")},
                                  .guid = invocation_guid(inv),
                                  .keep_ms = 100};
     cluster_register(s.c, s.now_ms, &r);
@@ -384,15 +396,15 @@ static void a_name_has_one_owner_while_the_invocation_is_known(void **state)
     assert_true(s.effects[0].found);
     assert_true(guid_equal(&s.effects[0].guid, &r.guid));
     single_pass(&s, 70000);
-    cluster_resolve(s.c, s.now_ms, 2, ID_CALL, bytes_text("me"));
+    resolve(&s, 2, ID_CALL);
     single_take(&s);
     assert_true(single_effect(&s, CLUSTER_RESOLVED)->found);
     single_complete(&s, inv, "x");
     single_pass(&s, 3000 + 60000 + 2000);
-    cluster_resolve(s.c, s.now_ms, 3, ID_CALL, bytes_text("me"));
+    resolve(&s, 3, ID_CALL);
     single_take(&s);
     assert_false(single_effect(&s, CLUSTER_RESOLVED)->found);
-    cluster_resolve(s.c, s.now_ms, 4, ID_INFERENCE, bytes_text("me"));
+    resolve(&s, 4, ID_INFERENCE);
     single_expect(&s, CLUSTER_RESOLVED, -1);
     assert_false(s.effects[0].found);
     single_fini(&s);

@@ -154,9 +154,9 @@ static void add_claims(struct sample *out, size_t *n)
         {{{5}}, {{{6}}, 7}, INVOCATION_CANCELED, WEBHOOK_NONE, {{0}}, 0}};
     add(out, n, "DELETE", MSG_DELETE)->deleted = (struct msg_deleted){id(8), 7, seqs, reasons};
     add(out, n, "CLAIM", MSG_CLAIM)->claim =
-        (struct msg_claim){id(9), claim_no, CLAIM_COLLECT, 3000, {{0}}};
+        (struct msg_claim){id(9), claim_no, CLAIM_COLLECT, 3000, {{0}}, {NULL, 0}};
     add(out, n, "CLAIM_TOKEN", MSG_CLAIM)->claim =
-        (struct msg_claim){id(9), claim_no, CLAIM_FREE, 0, id(0x44)};
+        (struct msg_claim){id(9), claim_no, CLAIM_FREE, 0, id(0x44), {NULL, 0}};
     add(out, n, "GRANT", MSG_GRANT)->grant = (struct msg_grant){id(10), claim_no, true, false};
     add(out, n, "DENY", MSG_DENY)->deny = (struct msg_deny){id(11), claim_no, DENY_EXPIRED};
     add(out, n, "RELEASE", MSG_RELEASE)->release = (struct msg_release){id(12), claim_no};
@@ -201,7 +201,7 @@ static void add_payloads(struct sample *out, size_t *n)
 
 static void add_questions(struct sample *out, size_t *n)
 {
-    add(out, n, "STATUS_REQ", MSG_STATUS_REQ)->ask = (struct msg_ask){77, id(20)};
+    add(out, n, "STATUS_REQ", MSG_STATUS_REQ)->ask = (struct msg_ask){77, id(20), {NULL, 0}};
     struct msg_status status = {.request = 77,
                                 .answer = ANSWER_STATUS,
                                 .entry = entry_of(0x51, 2),
@@ -222,7 +222,7 @@ static void add_questions(struct sample *out, size_t *n)
     add(out, n, "STATUS", MSG_STATUS)->status = status;
     add(out, n, "STATUS_UNKNOWN", MSG_STATUS)->status =
         (struct msg_status){.request = 78, .answer = ANSWER_UNKNOWN};
-    add(out, n, "CANCEL", MSG_CANCEL)->ask = (struct msg_ask){79, id(21)};
+    add(out, n, "CANCEL", MSG_CANCEL)->ask = (struct msg_ask){79, id(21), {NULL, 0}};
     add(out, n, "REGISTER", MSG_REGISTER)->registration = (struct msg_registration){
         80, REGISTER_ADD, ID_IDEMPOTENCY, bytes_text("f\nkey"), id(22), 0xabcdef, 65000};
     add(out, n, "REGISTERED", MSG_REGISTERED)->registered =
@@ -230,6 +230,30 @@ static void add_questions(struct sample *out, size_t *n)
     add(out, n, "SURVEY", MSG_SURVEY)->survey = (struct msg_survey){81, 'q'};
     add(out, n, "REPORT", MSG_REPORT)->report =
         (struct msg_report){81, bytes_text("q echo 1 2 3 4 5 6 7 8 9\n")};
+}
+
+/* What belongs to a tenant: one field more. */
+static void add_tenants(struct sample *out, size_t *n)
+{
+    struct bytes tenant = bytes_text("acme");
+    add(out, n, "ACCEPT_TENANT", MSG_ACCEPT)->accept =
+        (struct msg_accept){.entry = entry_of(0x24, 2),
+                            .function = bytes_text("f"),
+                            .tenant = tenant,
+                            .ttl_ms = 1,
+                            .request = request_of(NULL)};
+    add(out, n, "CREATE_TENANT", MSG_CREATE)->create =
+        (struct msg_create){.entry = entry_of(0x34, 2),
+                            .function = bytes_text("f"),
+                            .tenant = tenant,
+                            .status = 200};
+    add(out, n, "CLAIM_TENANT", MSG_CLAIM)->claim =
+        (struct msg_claim){id(9), claim_no, CLAIM_COLLECT, 3000, {{0}}, tenant};
+    add(out, n, "STATUS_REQ_TENANT", MSG_STATUS_REQ)->ask =
+        (struct msg_ask){82, id(20), tenant};
+    add(out, n, "STATUS_TENANT", MSG_STATUS)->status =
+        (struct msg_status){.request = 82, .answer = ANSWER_STATUS, .tenant = tenant};
+    add(out, n, "CANCEL_TENANT", MSG_CANCEL)->ask = (struct msg_ask){83, id(21), tenant};
 }
 
 size_t samples_make(struct sample *out, size_t max)
@@ -243,6 +267,7 @@ size_t samples_make(struct sample *out, size_t max)
     add_payloads(out, &n);
     add_repair(out, &n);
     add_questions(out, &n);
+    add_tenants(out, &n);
     return n;
 }
 
