@@ -278,6 +278,12 @@ void driver_on_gone(void *owner, struct http_exchange *x)
     driver_pump(d);
 }
 
+void driver_on_empty(void *owner)
+{
+    struct driver *d = owner;
+    d->config.on_empty(d->config.owner);
+}
+
 /* --- events from the handlers
  * ------------------------------------------------------------------- */
 

@@ -45,6 +45,8 @@ struct driver_config {
     /* Reports of nodes, for the admin address. */
     void (*on_survey)(void *owner, const struct core_survey *survey);
     void (*on_drained)(void *owner);
+    /* After http_server_drain(): the last client is gone. */
+    void (*on_empty)(void *owner);
 };
 
 /* NULL: out of memory. */
@@ -61,6 +63,7 @@ bool driver_on_head(void *owner, struct http_exchange *x);
 void driver_on_request(void *owner, struct http_exchange *x);
 void driver_on_sent(void *owner, struct http_exchange *x, bool complete);
 void driver_on_gone(void *owner, struct http_exchange *x);
+void driver_on_empty(void *owner);
 
 /* For struct handler_env. */
 void driver_on_done(void *owner, uint64_t execution_id, struct execution_outcome *outcome);

@@ -24,8 +24,7 @@
 #include <signal.h>
 #include <stdlib.h>
 
-#define LAST_CLIENTS_MAX_MS  5000u
-#define LAST_CLIENTS_STEP_MS 20u
+#define LAST_CLIENTS_MAX_MS 5000u
 
 struct node {
     const struct config *config;
@@ -48,8 +47,7 @@ struct node {
     struct webhook_sender *webhooks;
     struct webhook_allow allow;
     struct http_server *api, *admin_server;
-    uint64_t drained_at_ms;
-    bool draining, delay_over, drained, ended;
+    bool draining, delay_over, drained, finishing, ended;
 };
 
 /* --- the end --------------------------------------------------------------------------------
@@ -70,26 +68,22 @@ static void end(struct node *n)
 /* Clients that wait for an answer keep the node up a little longer. */
 static void end_when_all_is_said(struct node *n)
 {
-    if (!n->delay_over || !n->drained || n->ended) {
+    if (!n->delay_over || !n->drained || n->finishing || n->ended) {
         return;
     }
-    uint64_t now_ms = loop_now_ms(n->loop);
-    if (n->drained_at_ms == 0) {
-        n->drained_at_ms = now_ms;
-        http_server_stop_listening(n->api);
-        http_server_drain(n->api);
-    }
-    if (http_server_connection_count(n->api) == 0 ||
-        now_ms - n->drained_at_ms >= LAST_CLIENTS_MAX_MS) {
-        end(n);
-    } else {
-        timer_start(n->end_timer, LAST_CLIENTS_STEP_MS);
-    }
+    n->finishing = true;
+    timer_start(n->end_timer, LAST_CLIENTS_MAX_MS);
+    http_server_stop_listening(n->api);
+    http_server_drain(n->api); /* on_no_client() follows, maybe from inside */
 }
 
 static void on_end_timer(void *owner)
 {
     struct node *n = owner;
+    if (n->finishing) {
+        end(n); /* without those who still have not gone */
+        return;
+    }
     n->delay_over = true;
     end_when_all_is_said(n);
 }
@@ -99,6 +93,14 @@ static void on_drained(void *owner)
     struct node *n = owner;
     n->drained = true;
     end_when_all_is_said(n);
+}
+
+static void on_no_client(void *owner)
+{
+    struct node *n = owner;
+    if (n->finishing && !n->ended) {
+        end(n);
+    }
 }
 
 static void drain(void *owner)
@@ -248,6 +250,7 @@ static int make_driver(struct node *n, struct errmsg *em)
         .on_webhook = on_webhook,
         .on_webhook_stop = on_webhook_stop,
         .on_drained = on_drained,
+        .on_empty = on_no_client,
     };
     n->driver = driver_new(&driver);
     if (n->driver == NULL) {
@@ -294,13 +297,15 @@ static int make_admin(struct node *n, struct errmsg *em)
 }
 
 /* What the front refuses by itself, before any dialect sees it. */
-static void on_refused(void *owner, uint16_t status, struct http_answer *answer)
+static void on_refused(void *owner, enum http_refusal why, uint16_t status,
+                       struct http_answer *answer)
 {
     (void)owner;
-    const char *slug = status == 413   ? "body-too-large"
-                       : status == 431 ? "headers-too-large"
-                       : status == 503 ? "out-of-memory"
-                                       : "bad-request";
+    const char *slug = why == HTTP_REFUSED_CONNECTION ? "too-many-connections"
+                       : status == 413                ? "body-too-large"
+                       : status == 431                ? "headers-too-large"
+                       : status == 503                ? "out-of-memory"
+                                                      : "bad-request";
     dialect_problem(answer, status, slug, NULL, bytes_of(NULL, 0));
 }
 
@@ -313,6 +318,7 @@ static int open_servers(struct node *n, struct errmsg *em)
     api.on_request = driver_on_request;
     api.on_sent = driver_on_sent;
     api.on_gone = driver_on_gone;
+    api.on_empty = driver_on_empty;
     api.on_refused = on_refused;
     int rc = http_server_open(&n->api, n->loop, &api, em);
     if (rc != 0) {

@@ -85,6 +85,8 @@ void telemetry_print(struct telemetry *t, const struct core *core,
         .store_limit = t->config.budget->limit,
         .log_dropped = log_dropped(t->config.log),
         .connections = http_server_connection_count(api),
+        .connections_refused = http_server_turned_away(api),
+        .connections_made_way = http_server_made_way(api),
     };
     metrics_sample_core(&sample, core, loop_now_ms(t->config.loop));
     if (peers != NULL) {

@@ -17,6 +17,9 @@ const struct problem_kind problem_kinds[] = {
     {"out-of-memory", 503, "Out of memory",
      "The node holds as many bytes as its limit allows. Nothing was accepted; ask again after "
      "Retry-After seconds."},
+    {"too-many-connections", 503, "Too many connections",
+     "As many clients are connected as limits.connections allows, and all are busy. Nothing "
+     "was accepted; connect again after Retry-After seconds, or to another node."},
     {"no-quorum", 503, "No quorum",
      "Too few of the nodes that decide about this callback can be reached. Nothing is lost; "
      "ask again after Retry-After seconds."},

@@ -17,6 +17,8 @@ void http_conn_close(struct http_conn *c)
     bool is_complete = c->state == HTTP_CONN_WRITING && !c->write_failed &&
                        tcp_stream_unsent_size(c->stream) == 0;
     c->state = HTTP_CONN_CLOSED;
+    c->server->closing_count++;
+    c->server->over_count -= c->is_over ? 1 : 0;
     http_wait_end(&c->wait);
     tcp_stream_close(c->stream);
     struct http_exchange *x = c->x;
@@ -82,6 +84,7 @@ static void begin_exchange(struct http_conn *c)
         return;
     }
     c->x->request.peer = bytes_of(c->peer, c->peer_size);
+    c->has_asked = true;
     c->state = HTTP_CONN_HEAD;
     http_parser_begin(c->x->parser, c->server->config.header_max);
 }
@@ -262,55 +265,6 @@ static void read_more(struct http_conn *c)
     }
 }
 
-void http_conn_begin_pace(struct http_conn *c, size_t queued_size)
-{
-    c->x->begun_ms = loop_now_ms(c->server->loop);
-    c->x->moved = queued_size;
-}
-
-/* Whether `done` bytes since the beginning are fewer than the client must have moved. Time-outs
- * alone would let a client that moves a byte now and then hold its memory for ever. */
-static bool is_too_slow(const struct http_conn *c, uint64_t done, uint32_t timeout_ms,
-                        uint64_t rate_min)
-{
-    uint64_t spent_ms = loop_now_ms(c->server->loop) - c->x->begun_ms;
-    return rate_min > 0 && spent_ms > timeout_ms &&
-           (spent_ms - timeout_ms) * rate_min / 1000 > done;
-}
-
-static void settle_body(struct http_conn *c)
-{
-    const struct http_server_config *config = &c->server->config;
-    if (!is_too_slow(c, c->x->moved, config->body_timeout_ms, config->body_rate_min)) {
-        http_wait_begin(&c->server->waits, &c->wait, HTTP_WAIT_BODY);
-        return;
-    }
-    http_conn_on_due(c);
-}
-
-/* The owner has it, and there is no time limit of ours while the client may still be there. */
-static void settle_owned(struct http_conn *c)
-{
-    http_wait_end(&c->wait);
-    if (!c->input_ended) {
-        return;
-    }
-    if (c->x->ends_with_client || c->server->config.half_close_ms == 0) {
-        http_conn_close(c);
-        return;
-    }
-    http_wait_begin(&c->server->waits, &c->wait, HTTP_WAIT_HALF);
-}
-
-static void settle_idle(struct http_conn *c)
-{
-    if (c->server->draining) {
-        http_conn_close(c);
-        return;
-    }
-    http_wait_begin(&c->server->waits, &c->wait, HTTP_WAIT_IDLE);
-}
-
 /* Ordinary requests need so little that the limit on connections bounds it. What is more is
  * charged; false: the budget is used up. */
 static bool charge(struct http_conn *c)
@@ -344,7 +298,7 @@ static void settle(struct http_conn *c)
     }
     switch (c->state) {
     case HTTP_CONN_IDLE:
-        settle_idle(c);
+        http_conn_time_idle(c);
         break;
     case HTTP_CONN_HEAD:
         if (!c->x->is_timed) { /* its span does not begin anew with each byte */
@@ -354,10 +308,10 @@ static void settle(struct http_conn *c)
         break;
     case HTTP_CONN_BODY:
     case HTTP_CONN_SKIP:
-        settle_body(c);
+        http_conn_time_body(c);
         break;
     case HTTP_CONN_OWNED:
-        settle_owned(c);
+        http_conn_time_owned(c);
         break;
     case HTTP_CONN_WRITING: /* began where it was queued */
     case HTTP_CONN_LAST:
@@ -507,37 +461,31 @@ static void on_stream_closed(void *owner)
     http_server_on_conn_closed(s);
 }
 
-static void on_write_due(struct http_conn *c)
+static void note_peer(struct http_conn *c)
 {
-    const struct http_server_config *config = &c->server->config;
-    size_t unsent = tcp_stream_unsent_size(c->stream);
-    bool stands_still = unsent >= c->unsent_size;
-    if (stands_still || is_too_slow(c, c->x->moved - unsent, config->write_timeout_ms,
-                                    config->write_rate_min)) {
-        http_conn_close(c);
-        return;
+    union address peer;
+    char text[ADDRESS_TEXT_MAX];
+    if (tcp_stream_peer(c->stream, &peer) != 0) {
+        return; /* broken already: reading will tell */
     }
-    c->unsent_size = unsent;
-    http_wait_begin(&c->server->waits, &c->wait, HTTP_WAIT_WRITE);
+    c->peer_size = (uint8_t)address_print_host(&peer, text);
+    assert(c->peer_size <= sizeof c->peer);
+    memcpy(c->peer, text, c->peer_size);
 }
 
-void http_conn_on_due(struct http_conn *c)
+static void turn_away(struct http_conn *c)
 {
-    switch (c->state) {
-    case HTTP_CONN_HEAD:
-    case HTTP_CONN_BODY:
-        http_conn_refuse(c, 408);
-        break;
-    case HTTP_CONN_WRITING:
-        on_write_due(c);
-        break;
-    default:
-        http_conn_close(c);
-        break;
+    struct http_server *s = c->server;
+    c->is_over = true;
+    s->over_count++;
+    s->turned_away++;
+    begin_exchange(c);
+    if (c->x != NULL) {
+        http_conn_refuse(c, 503);
     }
 }
 
-void http_conn_accept(struct http_server *s)
+void http_conn_accept(struct http_server *s, bool has_room)
 {
     static const struct tcp_stream_events events = {
         .on_room = on_room,
@@ -555,12 +503,9 @@ void http_conn_accept(struct http_server *s)
     http_wait_init(&c->wait);
     list_push_back(&s->conns, &c->link);
     s->conn_count++;
-    union address peer;
-    if (tcp_stream_peer(c->stream, &peer) == 0) {
-        char text[ADDRESS_TEXT_MAX];
-        c->peer_size = (uint8_t)address_print_host(&peer, text);
-        assert(c->peer_size <= sizeof c->peer);
-        memcpy(c->peer, text, c->peer_size);
+    note_peer(c);
+    if (!has_room) {
+        turn_away(c);
     }
     settle(c);
 }

@@ -33,6 +33,8 @@
                               */
 #define HTTP_FREE_ROOM 6144u /* bytes a connection may use beside bodies, uncharged */
 #define HTTP_LINGER_MS 5000u
+#define HTTP_YOUNG_MS  1000u /* a connection that has been slow or idle for less is spared */
+#define HTTP_OVER_MAX  256u  /* connections over the limit that are told so, at once */
 
 struct tcp_listener;
 struct tcp_stream;
@@ -42,7 +44,11 @@ struct http_server {
     struct http_server_config config;
     struct tcp_listener *listener;
     struct list conns;
-    size_t conn_count;
+    size_t conn_count;    /* all, until their memory is back */
+    size_t closing_count; /* of them: closed already */
+    size_t over_count;    /* of them: over the limit, hearing so */
+    uint64_t turned_away; /* since the start, for want of room */
+    uint64_t made_way;    /* idle or slow ones that were closed for new ones */
     struct http_pool pool;
     struct http_waits waits;
     struct http_date date;
@@ -83,18 +89,29 @@ struct http_conn {
     bool pass_once;    /* the body was filled to the brim: do not read on at once */
     bool input_ended;  /* the client sends no more */
     bool write_failed; /* some of the answer will never reach the system */
+    bool has_asked;    /* a first byte has come */
+    bool is_over;      /* there was no room for it */
     uint8_t peer_size;
     char peer[46]; /* bytes of the longest IPv6 text */
 };
 
-/* Takes the connection that the server's listener announces. */
-void http_conn_accept(struct http_server *s);
+/* Takes the connection that the server's listener announces; without room for it, to tell it
+ * so. */
+void http_conn_accept(struct http_server *s, bool has_room);
 
-/* The time for c's body or for the reading of its answer begins. */
+/* In http_conn_times.c. The time for c's body or for the reading of its answer begins. */
 void http_conn_begin_pace(struct http_conn *c, size_t queued_size);
+
+/* Set the time limit of their state, or end it. */
+void http_conn_time_idle(struct http_conn *c);
+void http_conn_time_body(struct http_conn *c);
+void http_conn_time_owned(struct http_conn *c);
 
 /* The wait of a connection is over. */
 void http_conn_on_due(struct http_conn *c);
+
+/* In http_crowd.c: the listener announces a connection. */
+void http_crowd_on_connection(struct http_server *s);
 
 /* The last word for its exchange comes from inside this call, if it is still owed. */
 void http_conn_close(struct http_conn *c);

@@ -20,19 +20,19 @@ static void maybe_free(struct http_server *s)
 
 void http_server_on_conn_closed(struct http_server *s)
 {
-    assert(s->conn_count > 0);
+    assert(s->conn_count > 0 && s->closing_count > 0);
     s->conn_count--;
+    s->closing_count--;
+    if (s->draining && s->conn_count == 0 && !s->closing && s->config.on_empty != NULL) {
+        s->config.on_empty(s->config.owner); /* may close the server: `s` may be gone */
+        return;
+    }
     maybe_free(s);
 }
 
 static void on_connection(void *owner)
 {
-    struct http_server *s = owner;
-    if (s->conn_count >= s->config.connections_max) {
-        tcp_listener_refuse(s->listener);
-        return;
-    }
-    http_conn_accept(s);
+    http_crowd_on_connection(owner);
 }
 
 static void on_listener_closed(void *owner)
@@ -88,6 +88,7 @@ int http_server_open(struct http_server **out, struct loop *loop,
         return err_set(em, ERR_NOMEM, "cannot listen: out of memory");
     }
     s->waits.spans_ms[HTTP_WAIT_IDLE] = config->idle_timeout_ms;
+    s->waits.spans_ms[HTTP_WAIT_FIRST] = config->head_timeout_ms;
     s->waits.spans_ms[HTTP_WAIT_HEAD] = config->head_timeout_ms;
     s->waits.spans_ms[HTTP_WAIT_BODY] = config->body_timeout_ms;
     s->waits.spans_ms[HTTP_WAIT_WRITE] = config->write_timeout_ms;
@@ -116,6 +117,10 @@ void http_server_stop_listening(struct http_server *s)
 void http_server_drain(struct http_server *s)
 {
     s->draining = true;
+    if (s->conn_count == 0 && s->config.on_empty != NULL) {
+        s->config.on_empty(s->config.owner);
+        return;
+    }
     struct list *next;
     for (struct list *l = s->conns.next; l != &s->conns; l = next) {
         next = l->next;
@@ -145,5 +150,15 @@ void http_server_close(struct http_server **s)
 
 size_t http_server_connection_count(const struct http_server *s)
 {
-    return s->conn_count;
+    return s->conn_count - s->closing_count;
+}
+
+uint64_t http_server_turned_away(const struct http_server *s)
+{
+    return s->turned_away;
+}
+
+uint64_t http_server_made_way(const struct http_server *s)
+{
+    return s->made_way;
 }

@@ -22,16 +22,26 @@
 struct http_server;
 struct http_exchange;
 
+/* Why the server answers by itself. */
+enum http_refusal {
+    HTTP_REFUSED_REQUEST,    /* no good HTTP, too slow, too large, no memory */
+    HTTP_REFUSED_CONNECTION, /* connections_max are here */
+};
+
 struct http_server_config {
-    struct bytes listen;      /* HOST:PORT; port 0 asks the system. [v6]:PORT too */
-    struct budget *budget;    /* bodies and large heads are charged here; refused with 503.
-                               * NULL: not charged */
-    size_t body_max;          /* bytes; over it 413 */
-    size_t header_max;        /* bytes; over it 431 */
-    size_t connections_max;   /* over it a connection is accepted and closed at once */
-    uint32_t head_timeout_ms; /* from the first byte of a request to the end of its head: 408 */
-    uint32_t body_timeout_ms; /* without any progress of a body: 408 */
-    uint32_t idle_timeout_ms; /* keep-alive without a request: closed */
+    struct bytes listen;   /* HOST:PORT; port 0 asks the system. [v6]:PORT too */
+    struct budget *budget; /* bodies and large heads are charged here; refused with 503.
+                            * NULL: not charged */
+    size_t body_max;       /* bytes; over it 413 */
+    size_t header_max;     /* bytes; over it 431 */
+    /* Over it the eldest connection that is idle, or slow with its head, makes way; if there is
+     * none, the new one hears 503 and is closed, and of very many not even that. */
+    size_t connections_max;
+    /* From the first byte of a request to the end of its head: 408. And for the first byte of
+     * a new connection: closed. */
+    uint32_t head_timeout_ms;
+    uint32_t body_timeout_ms;  /* without any progress of a body: 408 */
+    uint32_t idle_timeout_ms;  /* keep-alive without a request: closed */
     uint32_t write_timeout_ms; /* a reader that takes nothing: closed */
     /* A body, or the reading of an answer, that on average is slower than so many bytes a
      * second, its time-out granted on top, ends as one that stands still. 0: no such bound. */
@@ -48,7 +58,11 @@ struct http_server_config {
     /* The server refused by itself (400, 408, 413, 417, 431, 503, 505): fills headers and body
      * of the problem; Retry-After (of 503) is added by the server. NULL: an empty body. When
      * on_head() has seen that exchange, on_gone() has come before. */
-    void (*on_refused)(void *owner, uint16_t status, struct http_answer *answer);
+    void (*on_refused)(void *owner, enum http_refusal why, uint16_t status,
+                       struct http_answer *answer);
+    /* After http_server_drain(): the last connection is gone. May come from inside that call;
+     * the server may be closed from inside this one. NULL: nobody asks. */
+    void (*on_empty)(void *owner);
 };
 
 /* ERR_INUSE (the port), ERR_MALFORMED (the address), ERR_IO: `em` says it. */
@@ -68,6 +82,11 @@ void http_server_drain(struct http_server *s);
 void http_server_close(struct http_server **s);
 
 size_t http_server_connection_count(const struct http_server *s);
+
+/* Since the start: connections refused because connections_max were there; and idle or slow
+ * ones closed for new ones. */
+uint64_t http_server_turned_away(const struct http_server *s);
+uint64_t http_server_made_way(const struct http_server *s);
 
 const struct http_request *http_exchange_request(const struct http_exchange *x);
 

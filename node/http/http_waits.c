@@ -84,3 +84,11 @@ void http_wait_end(struct http_wait *w)
 {
     list_remove(&w->link);
 }
+
+struct http_wait *http_waits_eldest(const struct http_waits *ws, enum http_wait_kind kind,
+                                    uint32_t age_ms)
+{
+    struct http_wait *w = first_of(ws, kind);
+    uint64_t began_at_ms = w == NULL ? UINT64_MAX : w->due_at_ms - ws->spans_ms[kind];
+    return w != NULL && loop_now_ms(ws->loop) >= began_at_ms + age_ms ? w : NULL;
+}

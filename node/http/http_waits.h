@@ -13,7 +13,8 @@
 #include <stdint.h>
 
 enum http_wait_kind {
-    HTTP_WAIT_IDLE,   /* for the first byte of a request */
+    HTTP_WAIT_FIRST,  /* for the first byte of a connection */
+    HTTP_WAIT_IDLE,   /* for the first byte of another request */
     HTTP_WAIT_HEAD,   /* for the end of its head */
     HTTP_WAIT_BODY,   /* for more of its body */
     HTTP_WAIT_WRITE,  /* for the client to take more of the answer */
@@ -56,5 +57,10 @@ void http_wait_init(struct http_wait *w);
 void http_wait_begin(struct http_waits *ws, struct http_wait *w, enum http_wait_kind kind);
 
 void http_wait_end(struct http_wait *w); /* harmless when none has begun */
+
+/* The wait of that kind that began first, if it began at least `age_ms` ago, or NULL. Kinds
+ * without a span have none. */
+struct http_wait *http_waits_eldest(const struct http_waits *ws, enum http_wait_kind kind,
+                                    uint32_t age_ms);
 
 #endif

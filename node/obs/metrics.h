@@ -67,7 +67,7 @@ struct metrics_sample {
     const struct metrics_count *link_events; /* what happened to links, of all peers */
     size_t link_event_count;
     uint64_t log_dropped;
-    uint64_t connections;
+    uint64_t connections, connections_refused, connections_made_way;
 };
 
 /* The outcomes that are refusals, with their label `reason`. */

@@ -331,7 +331,8 @@ def test_a_thousand_parked_gets_and_ten_thousand_idle_connections(start_node):
             pytest.skip(f'only {hard} descriptors allowed here')
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(need, hard) if hard > 0 else need, hard))
     node = start_node({'echo': 'builtin:echo', 'sleep': 'builtin:sleep'},
-                      {'limits.connections': 20000, 'callback.wait_max_ms': 600000,
+                      {'limits.connections': 20000, 'limits.head_timeout_ms': 600000,
+                       'callback.wait_max_ms': 600000,
                        'functions.sleep.timeout_ms': 600000})
 
     def quick():

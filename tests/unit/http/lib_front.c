@@ -123,12 +123,23 @@ static void on_gone(void *owner, struct http_exchange *x)
     }
 }
 
-static void on_refused(void *owner, uint16_t status, struct http_answer *answer)
+static void on_refused(void *owner, enum http_refusal why, uint16_t status,
+                       struct http_answer *answer)
 {
     struct front *f = owner;
     f->refused++;
     f->refused_status = status;
+    f->refused_connections += why == HTTP_REFUSED_CONNECTION ? 1 : 0;
     text_add_str(&answer->content, "refused");
+}
+
+static void on_empty(void *owner)
+{
+    struct front *f = owner;
+    f->emptied++;
+    if (f->closes_on_empty) {
+        http_server_close(&f->server);
+    }
 }
 
 struct http_server_config front_config(void)
@@ -164,6 +175,7 @@ void front_open(struct front *f, const struct http_server_config *config)
     mine.on_sent = on_sent;
     mine.on_gone = on_gone;
     mine.on_refused = on_refused;
+    mine.on_empty = on_empty;
     struct errmsg em = {0};
     rc = http_server_open(&f->server, f->loop, &mine, &em);
     assert_string_equal(em.text, "");

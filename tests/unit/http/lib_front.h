@@ -31,9 +31,10 @@ struct front {
     struct buf *big;
     struct http_exchange *parked[FRONT_PARKED_MAX];
     unsigned parked_count;
-    unsigned heads, requests, sent, broken, gone, refused;
+    unsigned heads, requests, sent, broken, gone, refused, refused_connections, emptied;
     uint16_t refused_status; /* the last one */
     bool closes_on_request;  /* the owner closes the server when it gets one */
+    bool closes_on_empty;    /* likewise when all clients are gone */
 };
 
 /* Limits that a test may change before front_open(). */

@@ -263,6 +263,38 @@ static void draining_server_closes_the_idle_and_serves_the_others(void **state)
     front_close(&f);
 }
 
+static void owner_hears_when_the_last_client_is_gone(void **state)
+{
+    (void)state;
+    set_up();
+    f.closes_on_empty = true;
+    int idle = client_connect(&f), parked = client_connect(&f);
+    client_say(&f, parked, GET("/park"));
+    front_turn_until(&f, &f.parked_count, 1);
+    while (http_server_connection_count(f.server) < 2) {
+        front_turn(&f);
+    }
+    http_server_stop_listening(f.server);
+    http_server_drain(f.server);
+    client_expect_end(&f, idle);
+    assert_int_equal(f.emptied, 0);
+    front_answer_parked(&f, "last");
+    free(client_read(&f, parked, NULL, NULL));
+    front_turn_until(&f, &f.emptied, 1);
+    assert_null(f.server);
+    close(idle);
+    close(parked);
+    front_close(&f);
+    assert_int_equal(f.emptied, 1);
+
+    set_up(); /* nobody is there: at once */
+    f.closes_on_empty = true;
+    http_server_stop_listening(f.server);
+    http_server_drain(f.server);
+    assert_int_equal(f.emptied, 1);
+    front_close(&f);
+}
+
 static void connection_made_while_draining_is_closed(void **state)
 {
     (void)state;
@@ -385,6 +417,7 @@ int main(void)
         cmocka_unit_test(slow_reader_gets_every_byte),
         cmocka_unit_test(answer_that_breaks_off_is_incomplete),
         cmocka_unit_test(draining_server_closes_the_idle_and_serves_the_others),
+        cmocka_unit_test(owner_hears_when_the_last_client_is_gone),
         cmocka_unit_test(connection_made_while_draining_is_closed),
         cmocka_unit_test(server_that_stopped_listening_serves_on),
         cmocka_unit_test(closing_gives_each_exchange_its_last_word_at_once),

@@ -229,29 +229,129 @@ static void large_heads_and_floods_are_charged_like_bodies(void **state)
     front_close(&f);
 }
 
-static void connection_over_the_limit_is_closed_at_once(void **state)
+/* Those that are here are busy. */
+static void connection_over_the_limit_hears_503(void **state)
 {
     (void)state;
     struct http_server_config config = front_config();
     config.connections_max = 2;
     front_open(&f, &config);
     int first = client_connect(&f), second = client_connect(&f);
-    client_say(&f, first, GET("/a"));
-    free(client_read(&f, first, "GET /a ", NULL));
-    client_say(&f, second, GET("/a"));
-    free(client_read(&f, second, "GET /a ", NULL));
+    client_say(&f, first, GET("/park"));
+    client_say(&f, second, GET("/park"));
+    front_turn_until(&f, &f.parked_count, 2);
     int third = client_connect(&f);
-    client_expect_end(&f, third);
-    close(third);
-    assert_int_equal(http_server_connection_count(f.server), 2);
-    client_say(&f, first, GET("/close"));
-    free(client_read(&f, first, NULL, NULL));
+    client_say(&f, third, GET("/never"));
+    expect_last(third, "HTTP/1.1 503 ", "\r\nRetry-After: 1\r\n");
+    assert_int_equal(f.refused_connections, 1);
+    assert_int_equal(http_server_turned_away(f.server), 1);
+    front_answer_parked(&f, "one");
+    free(client_read(&f, first, "one", NULL));
     close(first);
+    while (http_server_connection_count(f.server) > 1) {
+        front_turn(&f);
+    }
     third = client_connect(&f);
     client_say(&f, third, GET("/b"));
     free(client_read(&f, third, "GET /b ", NULL));
     close(second);
     close(third);
+    front_close(&f);
+    assert_int_equal(f.requests, 3);
+}
+
+/* Even when they are told so, they are few. */
+static void flood_of_connections_is_bounded(void **state)
+{
+    (void)state;
+    enum { FLOOD = 400 };
+    static int fds[FLOOD];
+    struct http_server_config config = front_config();
+    config.connections_max = 1;
+    front_open(&f, &config);
+    int busy = client_connect(&f);
+    client_say(&f, busy, GET("/park"));
+    front_turn_until(&f, &f.parked_count, 1);
+    for (int i = 0; i < FLOOD; i++) {
+        fds[i] = client_connect(&f);
+        front_turn(&f);
+    }
+    while (http_server_turned_away(f.server) < FLOOD) {
+        front_turn(&f);
+    }
+    assert_true(http_server_connection_count(f.server) <= 1 + 256);
+    front_answer_parked(&f, "served");
+    free(client_read(&f, busy, "served", NULL));
+    for (int i = 0; i < FLOOD; i++) {
+        close(fds[i]);
+    }
+    close(busy);
+    front_close(&f);
+    assert_int_equal(f.requests, 1);
+}
+
+static void turn_for(unsigned ms)
+{
+    for (unsigned i = 0; i < ms; i++) {
+        front_turn(&f);
+        nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+    }
+}
+
+/* In this order: who never asked, who is slow with the head, who was served and is idle. */
+static void idle_and_slow_connections_make_way_for_new_ones(void **state)
+{
+    (void)state;
+    struct http_server_config config = front_config();
+    config.connections_max = 4;
+    front_open(&f, &config);
+    int idle = client_connect(&f), slow = client_connect(&f);
+    int silent = client_connect(&f), busy = client_connect(&f);
+    client_say(&f, idle, GET("/a"));
+    free(client_read(&f, idle, "GET /a ", NULL));
+    client_say(&f, slow, "GET /slow HTT");
+    client_say(&f, busy, GET("/park"));
+    front_turn_until(&f, &f.parked_count, 1);
+    while (http_server_connection_count(f.server) < 4) {
+        front_turn(&f);
+    }
+    int young = client_connect(&f);
+    expect_last(young, "HTTP/1.1 503 ", "refused"); /* the others are spared for a second */
+    turn_for(1100);
+    int const victims[] = {silent, slow, idle};
+    int fresh[3];
+    for (int i = 0; i < 3; i++) {
+        fresh[i] = client_connect(&f);
+        client_say(&f, fresh[i], GET("/park"));
+        front_turn_until(&f, &f.parked_count, (unsigned)i + 2);
+        client_expect_end(&f, victims[i]);
+        close(victims[i]);
+    }
+    assert_int_equal(http_server_made_way(f.server), 3);
+    assert_int_equal(http_server_connection_count(f.server), 4);
+    int late = client_connect(&f);
+    expect_last(late, "HTTP/1.1 503 ", "refused");
+    close(busy);
+    for (int i = 0; i < 3; i++) {
+        close(fresh[i]);
+    }
+    front_close(&f);
+}
+
+static void new_connection_must_ask_in_time(void **state)
+{
+    (void)state;
+    struct http_server_config config = front_config();
+    config.head_timeout_ms = 20;
+    front_open(&f, &config);
+    int silent = client_connect(&f), served = client_connect(&f);
+    client_say(&f, served, GET("/a"));
+    free(client_read(&f, served, "GET /a ", NULL));
+    client_expect_end(&f, silent);
+    client_say(&f, served, GET("/b")); /* a kept one has its own time */
+    free(client_read(&f, served, "GET /b ", NULL));
+    close(silent);
+    close(served);
     front_close(&f);
 }
 
@@ -261,12 +361,10 @@ static void idle_connection_is_closed_in_time(void **state)
     struct http_server_config config = front_config();
     config.idle_timeout_ms = 20;
     front_open(&f, &config);
-    int silent = client_connect(&f), served = client_connect(&f);
+    int served = client_connect(&f);
     client_say(&f, served, GET("/a"));
     free(client_read(&f, served, "GET /a ", NULL));
-    client_expect_end(&f, silent);
     client_expect_end(&f, served);
-    close(silent);
     close(served);
     front_close(&f);
     assert_int_equal(f.refused, 0);
@@ -361,8 +459,8 @@ static void parked_request_has_no_time_limit_of_the_front(void **state)
     front_open(&f, &config);
     int fd = client_connect(&f), other = client_connect(&f);
     client_say(&f, fd, GET("/park"));
-    client_expect_end(&f, other); /* its idle time is over: so much time has passed */
     front_turn_until(&f, &f.parked_count, 1);
+    client_expect_end(&f, other); /* its time is over: so much time has passed */
     front_answer_parked(&f, "at last");
     free(client_read(&f, fd, "at last", NULL));
     close(fd);
@@ -418,7 +516,10 @@ int main(void)
         cmocka_unit_test(body_without_memory_is_refused_with_503_and_retry_after),
         cmocka_unit_test(growing_body_that_finds_no_memory_is_refused),
         cmocka_unit_test(large_heads_and_floods_are_charged_like_bodies),
-        cmocka_unit_test(connection_over_the_limit_is_closed_at_once),
+        cmocka_unit_test(connection_over_the_limit_hears_503),
+        cmocka_unit_test(flood_of_connections_is_bounded),
+        cmocka_unit_test(idle_and_slow_connections_make_way_for_new_ones),
+        cmocka_unit_test(new_connection_must_ask_in_time),
         cmocka_unit_test(idle_connection_is_closed_in_time),
         cmocka_unit_test(slow_head_is_refused_with_408),
         cmocka_unit_test(stalled_body_is_refused_with_408),
