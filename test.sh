@@ -9,6 +9,8 @@
 #     ./test.sh soak           the long tests: 100,000 invocations, growth of memory
 #     ./test.sh oneshot        20,000 callbacks raced for by three clients at three nodes, and
 #                              the same while nodes are killed, stopped and cut off
+#     ./test.sh ledger         nothing accepted is lost: ten rounds each of kill -9, SIGSTOP,
+#                              partitions, restarts, all of them, no memory, no tokens
 #     ./test.sh faults         clusters of processes while nodes and links fail
 #     ./test.sh docker         the same topologies in containers, with docker-compose
 #
@@ -200,7 +202,7 @@ run_soak() {
     build release || return
     PYTEST_SECONDS=7200 run_pytest "soak" release tests/soak
     PYTEST_SECONDS=1800 run_pytest "soak: cluster" release tests/cluster -m soak \
-        --deselect tests/cluster/test_oneshot_long.py
+        --deselect tests/cluster/test_oneshot_long.py --deselect tests/cluster/test_ledger.py
 }
 
 # The topologies on plain processes.
@@ -219,6 +221,12 @@ run_oneshot() {
     build release || return
     PYTEST_SECONDS=1800 run_pytest "oneshot" release -s tests/cluster/test_oneshot_long.py
     grep '^oneshot: ' "$(log_of oneshot)"
+}
+
+run_ledger() {
+    build release || return
+    PYTEST_SECONDS=1800 run_pytest "ledger" release -s tests/cluster/test_ledger.py -m soak
+    grep '^ledger: ' "$(log_of ledger)"
 }
 
 run_docker() {
@@ -264,7 +272,7 @@ rm -rf "$logs"
 mkdir -p "$logs"
 install_log=$logs/install.log
 case $what in
-all | quick | sim | fuzz | soak | oneshot | faults | docker) ;;
+all | quick | sim | fuzz | soak | oneshot | ledger | faults | docker) ;;
 *)
     sed -n '2,/^set /p' "$0" | sed -e '$d' -e 's/^# \{0,1\}//'
     [ "$what" = --help ] && exit 0
@@ -280,6 +288,7 @@ quick) run_quick ;;
 sim) run_sim "${2:?how many seeds?}" ;;
 fuzz) run_fuzz "${2:-60}" ;;
 oneshot) run_oneshot ;;
+ledger) run_ledger ;;
 faults) run_faults ;;
 docker) run_docker ;;
 soak) run_soak ;;

@@ -48,6 +48,7 @@ def lost(report):
 def explain(report, title=''):
     """For people: what happened to the callbacks that were accepted."""
     words = {'lost_cut': 'cut off while being served: the node died',
+             'lost_asked': 'asked for when the node died, before any byte of the answer',
              'lost_gone': 'collected by a client that got nothing: the node died in between',
              'lost_unknown': 'unknown to every node that is left',
              'lost_unavailable': 'without a majority of their arbiters to the end (503)',

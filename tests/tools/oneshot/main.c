@@ -1,8 +1,10 @@
 /* Races clients of several nodes for the same callbacks, and counts deliveries:
  *
- *     oneshot --nodes H:P,H:P,H:P [--count N | --seconds S] [--sizes 100,5120,204800]
+ *     oneshot --nodes H:P,H:P,H:P [--count N | --seconds S | --until-told] [--sizes
+ * 100,5120,204800]
  *             [--clients 3] [--window 60] [--wait MS] [--hold MS] [--pace MS] [--give-up MS]
- *             [--path /v1/functions/echo] [--status] [--no-sweep]
+ *             [--path /v1/functions/echo] [--status] [--no-sweep] [--tokens] [--insist]
+ *             [--ledger FILE]
  *
  * Prints one JSON object. Exit code 0: no second delivery, no wrong body; what was lost is for
  * the caller to judge, who knows which nodes died. */
@@ -15,6 +17,14 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+
+static volatile sig_atomic_t is_told; /* SIGTERM: enough was posted */
+
+static void on_told(int number)
+{
+    (void)number;
+    is_told = 1;
+}
 
 static void usage(const char *what)
 {
@@ -85,6 +95,18 @@ static void read_option(struct race_options *o, int option)
     case 'N':
         o->sweeps = false;
         break;
+    case 't':
+        o->has_tokens = true;
+        break;
+    case 'i':
+        o->insists = true;
+        break;
+    case 'u':
+        o->count = UINT64_MAX;
+        break;
+    case 'l':
+        o->ledger = optarg;
+        break;
     default:
         usage("unknown option");
     }
@@ -93,11 +115,12 @@ static void read_option(struct race_options *o, int option)
 static void read_options(struct race_options *o, int argc, char **argv)
 {
     static const struct option options[] = {
-        {"nodes", 1, NULL, 'n'},    {"sizes", 1, NULL, 'z'},   {"path", 1, NULL, 'p'},
-        {"count", 1, NULL, 'c'},    {"seconds", 1, NULL, 's'}, {"status", 0, NULL, 'S'},
-        {"no-sweep", 0, NULL, 'N'}, {"clients", 1, NULL, 1},   {"window", 1, NULL, 2},
-        {"wait", 1, NULL, 3},       {"hold", 1, NULL, 4},      {"pace", 1, NULL, 5},
-        {"give-up", 1, NULL, 6},    {NULL, 0, NULL, 0},
+        {"nodes", 1, NULL, 'n'},    {"sizes", 1, NULL, 'z'},      {"path", 1, NULL, 'p'},
+        {"count", 1, NULL, 'c'},    {"seconds", 1, NULL, 's'},    {"status", 0, NULL, 'S'},
+        {"no-sweep", 0, NULL, 'N'}, {"clients", 1, NULL, 1},      {"window", 1, NULL, 2},
+        {"wait", 1, NULL, 3},       {"hold", 1, NULL, 4},         {"pace", 1, NULL, 5},
+        {"give-up", 1, NULL, 6},    {"tokens", 0, NULL, 't'},     {"insist", 0, NULL, 'i'},
+        {"ledger", 1, NULL, 'l'},   {"until-told", 0, NULL, 'u'}, {NULL, 0, NULL, 0},
     };
     uint32_t *const numbers[] = {NULL,        &o->clients, &o->window,    &o->wait_ms,
                                  &o->hold_ms, &o->pace_ms, &o->give_up_ms};
@@ -135,10 +158,15 @@ static void print_report(const struct race_report *p)
     printf("{");
     COUNT(accepted);
     COUNT(refused);
+    COUNT(posts_refused);
     COUNT(posts_broken);
     COUNT(delivered);
     COUNT(twice);
     COUNT(wrong_bodies);
+    COUNT(failed);
+    COUNT(wrong_answers);
+    COUNT(no_retry_after);
+    print_codes("post_codes", p->post_codes);
     print_codes("codes", p->codes);
     print_codes("status_codes", p->status_codes);
     COUNT(gets_refused);
@@ -146,6 +174,7 @@ static void print_report(const struct race_report *p)
     COUNT(gets_cut);
     COUNT(gets_unanswered);
     COUNT(lost_cut);
+    COUNT(lost_asked);
     COUNT(lost_gone);
     COUNT(lost_unknown);
     COUNT(lost_unavailable);
@@ -177,10 +206,12 @@ int main(int argc, char **argv)
                              .wait_ms = 3000,
                              .hold_ms = 20,
                              .give_up_ms = 30000,
-                             .sweeps = true};
+                             .sweeps = true,
+                             .is_told = &is_told};
     struct race_report report;
     read_options(&o, argc, argv);
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGTERM, on_told);
     allow_connections(o.window * o.clients);
     race_run(&o, &report);
     print_report(&report);

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <time.h>
+#include <unistd.h>
 
 #define LATE_MS     8000u /* longer than any pause that the tests lay on a node */
 #define AGAIN_MS    50u
@@ -32,7 +33,8 @@ struct client {
 struct entry {
     char id[40];
     uint8_t deliveries;
-    bool cut, unknown, unavailable, unanswered;
+    uint16_t code; /* of the last answer to a GET */
+    bool cut, broken, unknown, unavailable, unanswered;
 };
 
 struct slot {
@@ -101,12 +103,19 @@ static void ask(struct race *r, struct client *c, enum client_state what)
     char *room = web_room(&c->web, HEAD_MAX);
     const char *id = r->entries[c->slot->at].id;
     uint32_t wait_ms = r->sweeping ? 0 : r->o->wait_ms;
+    char token[64] = "";
+    if (r->o->has_tokens && !r->sweeping) {
+        snprintf(token, sizeof token, "Claim-Token: %llu-%u-%u\r\n",
+                 (unsigned long long)c->slot->at, (unsigned)(c - c->slot->clients),
+                 (unsigned)getpid());
+    }
     int n =
         what == CLIENT_STATUS
             ? snprintf(room, HEAD_MAX,
                        "GET /v1/invocations/%s?redirect=false HTTP/1.1\r\nHost: x\r\n\r\n", id)
             : snprintf(room, HEAD_MAX,
-                       "GET /v1/callbacks/%s?wait=%u HTTP/1.1\r\nHost: x\r\n\r\n", id, wait_ms);
+                       "GET /v1/callbacks/%s?wait=%u HTTP/1.1\r\nHost: x\r\n%s\r\n", id,
+                       wait_ms, token);
     c->state = what;
     c->due_ms = r->now_ms + wait_ms + LATE_MS;
     if (!web_send(&c->web, &r->o->nodes[c->node], (size_t)n)) {
@@ -139,7 +148,7 @@ static void post(struct race *r, struct slot *s)
     c->state = CLIENT_IDLE;
     s->due_ms = r->now_ms + LATE_MS;
     if (!web_send(&c->web, &r->o->nodes[c->node], (size_t)n + size)) {
-        r->report->posts_broken++;
+        r->report->posts_refused++;
         post_again(r, s, c);
     }
 }
@@ -187,7 +196,9 @@ static void note_delivery(struct race *r, uint64_t at, const struct web_answer *
         r->report->delivered += !r->sweeping;
         r->report->swept_late += r->sweeping;
     }
-    if (!is_right(r, at, a)) {
+    if (a->code != 200) {
+        r->report->failed++;
+    } else if (!is_right(r, at, a)) {
         r->report->wrong_bodies++;
         fprintf(stderr, "oneshot: %s has a wrong body of %zu bytes\n", e->id, a->body_size);
     }
@@ -200,8 +211,33 @@ static void note_lost(struct race *r, const struct entry *e)
                     : e->unknown     ? &p->lost_unknown
                     : e->unavailable ? &p->lost_unavailable
                     : e->unanswered  ? &p->lost_unanswered
+                    : e->broken      ? &p->lost_asked
                                      : &p->lost_gone;
     (*why)++;
+    fprintf(stderr, "oneshot: %s is lost, last answer %u%s\n", e->id, e->code,
+            e->cut      ? ", cut off once"
+            : e->broken ? ", a connection broke once"
+                        : "");
+}
+
+/* API.md 3 and 9: what a client may be told while nodes fail. */
+static void judge(struct race *r, const struct web_answer *a, bool is_final)
+{
+    bool is_busy = a->code == 429 || a->code == 503;
+    r->report->no_retry_after += is_busy && !a->has_retry_after && !a->is_delivered;
+    r->report->wrong_answers += !is_final && !is_busy && (a->code < 200 || a->code > 299);
+}
+
+static void write_ledger(const struct race *r)
+{
+    FILE *out = need(fopen(r->o->ledger, "w"));
+    for (uint64_t at = 0; at < r->posted; at++) {
+        const struct entry *e = &r->entries[at];
+        if (e->id[0] != '\0') {
+            fprintf(out, "%s %u %u\n", e->id, e->deliveries, e->code);
+        }
+    }
+    fclose(out);
 }
 
 /* --- answers -------------------------------------------------------------------------------
@@ -242,6 +278,8 @@ static bool is_given_up(struct race *r, struct client *c)
 static void on_posted(struct race *r, struct client *c, const struct web_answer *a)
 {
     struct slot *s = c->slot;
+    r->report->post_codes[a->code % 600]++;
+    judge(r, a, false);
     if (a->code != 202 || a->id == NULL || a->id_size >= sizeof r->entries->id) {
         r->report->refused++;
         post_again(r, s, c);
@@ -263,24 +301,28 @@ static void on_posted(struct race *r, struct client *c, const struct web_answer 
 static void on_callback(struct race *r, struct client *c, const struct web_answer *a)
 {
     struct entry *e = &r->entries[c->slot->at];
+    bool is_gone = a->code == 410;
     (r->sweeping ? r->report->sweep_codes : r->report->codes)[a->code % 600]++;
-    switch (a->code) {
-    case 200:
+    judge(r, a, a->is_delivered || r->sweeping || (is_gone && r->o->clients > 1));
+    e->code = r->sweeping ? e->code : (uint16_t)a->code;
+    if (a->is_delivered) {
         note_delivery(r, c->slot->at, a);
         finish_client(r, c);
         return;
-    case 410:
+    }
+    e->unknown = e->unknown || a->code == 404;
+    if (is_gone || (a->code == 404 && (!r->o->insists || r->sweeping))) {
         finish_client(r, c);
         return;
-    case 404:
-        e->unknown = true;
-        finish_client(r, c);
+    }
+    e->unavailable = a->code == 503;
+    if (is_given_up(r, c)) {
         return;
-    default:
-        e->unavailable = a->code == 503;
-        if (!is_given_up(r, c)) {
-            pause_client(r, c);
-        }
+    }
+    if (a->code == 404) {
+        move_on(r, c);
+    } else {
+        pause_client(r, c);
     }
 }
 
@@ -298,8 +340,10 @@ static void on_answer(struct race *r, struct client *c, const struct web_answer 
 
 static void on_post_broken(struct race *r, struct slot *s, struct client *c)
 {
+    uint64_t *which =
+        web_was_sent(&c->web) ? &r->report->posts_broken : &r->report->posts_refused;
     web_close(&c->web);
-    r->report->posts_broken++;
+    (*which)++;
     post_again(r, s, c);
 }
 
@@ -312,8 +356,11 @@ static void on_broken(struct race *r, struct client *c)
     if (web_has_begun(&c->web) && c->state == CLIENT_GET) {
         r->report->gets_cut++;
         r->entries[c->slot->at].cut = true;
-    } else {
+    } else if (web_was_sent(&c->web)) {
         r->report->gets_broken++;
+        r->entries[c->slot->at].broken = true;
+    } else {
+        r->report->gets_refused++;
     }
     web_close(&c->web);
     if (!is_given_up(r, c)) {
@@ -345,7 +392,7 @@ static bool is_last(const struct race *r)
     if (r->sweeping) {
         return r->next >= r->posted;
     }
-    return r->next >= r->o->count ||
+    return r->next >= r->o->count || *r->o->is_told ||
            (r->o->seconds > 0 && r->now_ms - r->started_ms >= r->o->seconds * 1000);
 }
 
@@ -375,7 +422,7 @@ static void on_slot_due(struct race *r, struct slot *s)
     if (s->state == SLOT_POSTING) {
         on_post_broken(r, s, poster);
     } else if (s->state == SLOT_HOLDING && r->entries[s->at].id[0] == '\0') {
-        if (r->o->seconds > 0 && is_last(r)) {
+        if (r->o->count == UINT64_MAX && is_last(r)) {
             s->state = SLOT_IDLE; /* no node took it, and time is up */
         } else {
             post(r, s);
@@ -498,6 +545,9 @@ void race_run(const struct race_options *options, struct race_report *out)
     }
     if (options->sweeps) {
         run_phase(&r, true);
+    }
+    if (options->ledger != NULL) {
+        write_ledger(&r);
     }
     free_slots(&r);
     free(r.entries);

@@ -2,12 +2,15 @@
  * ledger of who got what. The promise under test (API.md section 3): one client in the whole
  * cluster gets it, and never a 404 for an invocation that a 202 has promised.
  *
- * A client asks until it has a last word: 200, 410 or 404; or until the callback is given up. A
- * 202 or 503 is asked again at the same node, a broken connection at the next one. */
+ * A client asks until it has a last word: the callback, 410 or 404; or until the callback is
+ * given up. A 202 or 503 is asked again at the same node, a broken connection at the next one.
+ * With a token it goes on as whom it was after a broken connection; one that insists takes no
+ * 404 for an answer. */
 #ifndef TESTS_ONESHOT_RACE_H
 #define TESTS_ONESHOT_RACE_H
 
 #include <netinet/in.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -30,17 +33,27 @@ struct race_options {
     uint32_t give_up_ms; /* after the 202 */
     bool asks_status;    /* each client asks for the status first */
     bool sweeps;         /* at the end everybody asks again for everything */
+    bool has_tokens;     /* Claim-Token: one for each client and callback */
+    bool insists;        /* one client a callback: a 404 is asked again, elsewhere */
+    const volatile sig_atomic_t *is_told; /* nothing more is posted once it is set */
+    const char *ledger; /* file: `ID deliveries code` of everything accepted; NULL: none */
 };
 
 struct race_report {
-    uint64_t accepted, refused, posts_broken;
+    uint64_t accepted, refused;
+    uint64_t posts_refused; /* nobody listened */
+    uint64_t posts_broken;  /* the connection ended before the answer */
     uint64_t delivered, twice, wrong_bodies;
-    uint64_t codes[600], status_codes[600]; /* of the GETs */
-    uint64_t gets_refused;                  /* nobody listened */
-    uint64_t gets_broken;                   /* the connection ended before any byte */
-    uint64_t gets_cut;                      /* and these within the answer */
-    uint64_t gets_unanswered;               /* longer than the wait and LATE_MS */
+    uint64_t failed;         /* of those delivered: with another code than 200 */
+    uint64_t wrong_answers;  /* neither 2xx, the callback, 429 nor 503; 410 for a rival only */
+    uint64_t no_retry_after; /* 429 or 503 that does not say when to come back */
+    uint64_t post_codes[600], codes[600], status_codes[600]; /* the latter of the GETs */
+    uint64_t gets_refused;                                   /* nobody listened */
+    uint64_t gets_broken;      /* the connection ended before any byte */
+    uint64_t gets_cut;         /* and these within the answer */
+    uint64_t gets_unanswered;  /* longer than the wait and LATE_MS */
     uint64_t lost_cut;         /* not delivered: the one answer was cut off (node died) */
+    uint64_t lost_asked;       /* the connection broke before any byte of the answer */
     uint64_t lost_gone;        /* 410 for everybody: the node died after its claim */
     uint64_t lost_unknown;     /* 404 for somebody: nobody is left who knows it */
     uint64_t lost_unavailable; /* 503 to the end: too few arbiters are left */

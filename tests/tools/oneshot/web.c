@@ -57,6 +57,11 @@ bool web_has_begun(const struct web *w)
     return w->in_size > 0;
 }
 
+bool web_was_sent(const struct web *w)
+{
+    return w->out_sent > 0;
+}
+
 /* To a node on this machine or the next one: the connect itself may block for a moment. */
 static bool web_connect(struct web *w, const struct sockaddr_in *to)
 {
@@ -126,6 +131,10 @@ static bool parse(struct web *w, struct web_answer *out)
     end[2] = '\0'; /* the head is a string now */
     const char *length = find_header(w->in, "\r\nContent-Length:");
     const char *location = find_header(w->in, "\r\nLocation:");
+    const char *callback = find_header(w->in, "\r\nX-Callback:");
+    bool is_delivered = callback != NULL && strncmp(callback, " delivered", 10) == 0;
+    bool has_retry_after = find_header(w->in, "\r\nRetry-After:") != NULL;
+    w->closes = find_header(w->in, "\r\nConnection: close") != NULL;
     size_t body_size = length == NULL ? 0 : strtoul(length, NULL, 10);
     size_t head_size = (size_t)(end - w->in) + 4;
     end[2] = '\r';
@@ -134,7 +143,9 @@ static bool parse(struct web *w, struct web_answer *out)
     }
     *out = (struct web_answer){.code = (int)strtol(w->in + 9, NULL, 10),
                                .body = w->in + head_size,
-                               .body_size = body_size};
+                               .body_size = body_size,
+                               .is_delivered = is_delivered,
+                               .has_retry_after = has_retry_after};
     if (location != NULL) {
         size_t line = strcspn(location, "\r");
         const char *slash = memrchr(location, '/', line);
@@ -162,7 +173,7 @@ enum web_event web_handle(struct web *w, struct web_answer *out)
         bool is_open = n < 0 && (errno == EAGAIN || errno == ENOTCONN);
         if (w->is_asking && w->in_size > 0 && parse(w, out)) {
             w->is_asking = false;
-            if (!is_open) {
+            if (!is_open || w->closes) {
                 close(w->fd); /* the bytes stay for the owner to read */
                 w->fd = -1;
             }

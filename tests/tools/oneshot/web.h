@@ -16,6 +16,7 @@ struct web {
     char *out, *in;
     size_t out_size, out_sent, out_room, in_size, in_room;
     bool is_asking; /* an answer is owed */
+    bool closes;    /* the answer says that the connection ends with it */
     void *owner;
 };
 
@@ -25,6 +26,8 @@ struct web_answer {
     size_t id_size;
     const char *body;
     size_t body_size;
+    bool is_delivered; /* X-Callback: delivered, whatever the code */
+    bool has_retry_after;
 };
 
 enum web_event {
@@ -47,6 +50,9 @@ enum web_event web_handle(struct web *w, struct web_answer *out);
 
 /* Had the answer begun to arrive when the connection broke? Asked before web_close(). */
 bool web_has_begun(const struct web *w);
+
+/* Was anything sent on it? Asked before web_close(). Else nobody listened there. */
+bool web_was_sent(const struct web *w);
 
 void web_close(struct web *w);
 void web_free(struct web *w);

@@ -1,0 +1,109 @@
+"""The ledger: a steady load on a cluster while faults come in rounds, and what became of every
+invocation that a 202 has promised. A seed chooses the faults."""
+import os
+import random
+import signal
+import time
+
+import oneshot
+
+FRESH_SECONDS = 15  # a node that was killed is a member again
+NAME = 'score'      # of the function
+
+
+class Faults:
+    """What happens to the nodes, one round after the other; `dice` decides."""
+
+    def __init__(self, nodes, dice):
+        self.nodes, self.dice = nodes, dice
+
+    def whole_again(self):
+        self.nodes.wait_members(self.nodes.names, seconds=FRESH_SECONDS)
+
+    def kill(self):
+        one = self.dice.choice(self.nodes.names)
+        self.nodes.kill(one)
+        time.sleep(self.dice.uniform(0.3, 2.0))
+        self.nodes.restart(one)
+        self.whole_again()
+        return f'kill -9 {one}'
+
+    def pause(self):
+        one, seconds = self.dice.choice(self.nodes.names), self.dice.uniform(0.5, 5.0)
+        self.nodes.pause(one)
+        time.sleep(seconds)
+        self.nodes.resume(one)
+        self.whole_again()
+        return f'SIGSTOP {one} {seconds:.1f} s'
+
+    def cut(self):
+        one, seconds = self.dice.choice(self.nodes.names), self.dice.uniform(0.5, 4.0)
+        self.nodes.isolate(one)
+        time.sleep(seconds)
+        self.nodes.heal()
+        self.whole_again()
+        return f'cut off {one} {seconds:.1f} s'
+
+    def restart(self):
+        """SIGTERM to each in turn, in some order."""
+        order = self.dice.sample(self.nodes.names, len(self.nodes.names))
+        for one in order:
+            self.nodes.stop_one(one)
+            self.nodes.restart(one)
+            self.whole_again()
+            self.nodes.wait_ready(one)
+        return 'SIGTERM ' + ' '.join(order)
+
+
+def seed_of_this_run():
+    return int(os.environ.get('LEDGER_SEED') or random.randrange(1 << 32))
+
+
+def run(nodes, executions, title, kinds, rounds, pause=(1.0, 2.0), **load):
+    """`rounds` faults of `kinds` (names of methods of Faults) under load. What was found, with
+    `lost`, `late`, `repeated` and `highest`."""
+    seed = seed_of_this_run()
+    dice = random.Random(seed)
+    faults = Faults(nodes, dice)
+    ledger = os.path.join(executions.folder.name, 'ledger')
+    load = {'path': f'/v1/functions/{NAME}', 'clients': 1, 'insist': True, 'tokens': True,
+            'window': 40, 'pace': 100, 'sizes': '100,5120,60000', 'wait': 1000, 'hold': 50,
+            'give_up': 30_000, 'until_told': True, **load}
+    race = oneshot.Race(nodes.doors(), title=f'{title}, seed {seed}', ledger=ledger, **load)
+    told = []
+    try:
+        for _ in range(rounds):
+            time.sleep(dice.uniform(*pause))
+            told.append(getattr(faults, dice.choice(kinds))())
+        time.sleep(dice.uniform(*pause))
+        race.process.send_signal(signal.SIGTERM)
+        found = race.report(120)
+    finally:
+        race.process.kill()
+    found.update(read(ledger, executions), faults=told)
+    found['late'] = found['swept_late']
+    found['lost'] = found['accepted'] - found['delivered'] - found['late']
+    print(explain(found))
+    return found
+
+
+def read(ledger, executions):
+    counted, highest = executions.counts()
+    repeated = made_up = 0
+    with open(ledger, encoding='ascii') as stream:
+        for line in stream:
+            guid, deliveries, code = line.split()
+            repeated += counted[guid] > 1
+            made_up += deliveries != '0' and code == '200' and counted[guid] == 0
+    return {'repeated': repeated, 'made_up': made_up, 'highest': highest}
+
+
+def explain(found):
+    return (f'ledger: {len(found["faults"])} faults: {"; ".join(found["faults"])}\n'
+            f'ledger: {found["accepted"]} accepted, lost {found["lost"]}, '
+            f'delivered twice {found["twice"]}, late {found["late"]}, '
+            f'failed {found["failed"]}; executed more than once {found["repeated"]} '
+            f'(highest attempt {found["highest"]})\n'
+            f'ledger: POST {found["post_codes"]}, GET {found["codes"]}; no connection: '
+            f'{found["posts_refused"] + found["gets_refused"]}, broken before the answer: '
+            f'{found["posts_broken"] + found["gets_broken"]}, within it: {found["gets_cut"]}')
