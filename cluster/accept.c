@@ -49,18 +49,13 @@ static int fill(struct cluster *c, struct invocation *inv, const struct cluster_
     return 0;
 }
 
-static void accepted(struct cluster *c, struct invocation *inv)
-{
-    effects_add(&c->effects, CLUSTER_ACCEPTED)->inv = inv;
-}
-
 /* Copies go out; the answer waits for as many confirmations as are wanted and possible. */
 static int spread(struct cluster *c, struct invocation *inv)
 {
     uint32_t others = inv->arbiter_count - 1u;
     uint32_t needed = c->config.accept_acks < others ? c->config.accept_acks : others;
     if (needed == 0) {
-        accepted(c, inv); /* the callback itself will be the first that they hear of it */
+        store_accepted(c, inv); /* the callback itself will be the first that they hear of it */
         return 0;
     }
     struct op *op = ops_new_internal(c, CLUSTER_OP_ACCEPT);
@@ -130,6 +125,15 @@ void accept_forget(struct cluster *c, struct invocation *inv)
     }
 }
 
+void accept_settle(struct cluster *c, struct invocation *inv)
+{
+    uint32_t handle = inv->extra == 0 ? 0 : extra_at(c, inv->extra)->accept_op;
+    if (handle != 0 && op_at(c, handle)->kind == CLUSTER_OP_ACCEPT) {
+        op_done(c, op_at(c, handle), inv);
+        store_accepted(c, inv);
+    }
+}
+
 static void refuse(struct cluster *c, struct op *op, struct invocation *inv)
 {
     op_done(c, op, inv);
@@ -173,7 +177,7 @@ void accept_on_ack(struct cluster *c, uint16_t from, const struct msg_ack *m)
     op->acks++;
     if (m->attempt == 0 && op->acks >= op->acks_needed) {
         op_done(c, op, inv);
-        accepted(c, inv);
+        store_accepted(c, inv);
     }
 }
 

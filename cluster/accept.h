@@ -17,6 +17,10 @@ void accept_timeout(struct cluster *c, struct op *op);
 /* The entry ends: nobody waits for its copies any more. */
 void accept_forget(struct cluster *c, struct invocation *inv);
 
+/* It is ready or ends while its copies are still waited for: then it was accepted, which the
+ * core hears first. */
+void accept_settle(struct cluster *c, struct invocation *inv);
+
 /* `aged_ms`: how long the message was on its way. */
 void accept_on_accept(struct cluster *c, uint16_t from, const struct msg_accept *m,
                       uint64_t aged_ms);

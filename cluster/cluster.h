@@ -190,12 +190,24 @@ void cluster_survey(struct cluster *c, uint64_t now_ms, uint64_t ticket, uint8_t
 /* The answer to CLUSTER_ASK_REPORT, with the effect's `ticket`. Copied; cut at 60 KiB. */
 void cluster_report(struct cluster *c, uint64_t now_ms, uint64_t ticket, struct bytes text);
 
+/* Of one function, what this node answers for: accepted here (CLUSTER_ACCEPTED) or adopted, and
+ * not ended. What the effects tell must add up to it: accepted + adopted = collected + expired
+ * + canceled + dropped + here. */
+struct cluster_here {
+    uint32_t pending, ready;
+    uint64_t ready_bytes; /* of the callbacks that lie at this node */
+};
+
+struct cluster_here cluster_here(const struct cluster *c, struct bytes function);
+
 /* --- effects ----------------------------------------------------------------------------- */
 
 #define CLUSTER_EFFECTS(X)                                                                     \
     /* At the home, or at who took over. `inv`; `view` in the ones that end it. */             \
     X(ACCEPTED)  /* copies confirmed: answer 202, queue it */                                  \
     X(REFUSED)   /* not confirmed: answer 503 not-replicated; ends it */                       \
+    X(ADOPTED)   /* an orphan of another home that this node answers for from now on. Then */  \
+                 /* READY, when it is, and its end; or: */                                     \
     X(EXECUTE)   /* a takeover: run it here; inv->work is NULL */                              \
     X(STOP)      /* end the work on it: canceled, over its run limit, or done elsewhere */     \
     X(READY)     /* the callback exists, from here or from another executor */                 \

@@ -94,13 +94,24 @@ uint16_t names_keep(struct names *ns, struct bytes name)
 uint16_t names_keep_of(struct names *ns, struct bytes tenant, struct bytes name)
 {
     struct name of = {.text = name};
-    return names_keep_tenant(ns, tenant, &of.tenant) ? keep(ns, of) : 0;
+    if (!names_keep_tenant(ns, tenant, &of.tenant)) {
+        return 0;
+    }
+    if (of.tenant != 0) {
+        of.plain = names_keep(ns, name);
+    }
+    return of.tenant != 0 && of.plain == 0 ? 0 : keep(ns, of);
 }
 
 bool names_keep_tenant(struct names *ns, struct bytes tenant, uint16_t *out)
 {
     *out = tenant.size == 0 ? 0 : names_keep(ns, tenant);
     return tenant.size == 0 || *out != 0;
+}
+
+uint16_t names_find(const struct names *ns, struct bytes name)
+{
+    return find(ns, &(struct name){.text = name});
 }
 
 uint16_t names_find_tenant(const struct names *ns, struct bytes tenant)

@@ -4,7 +4,7 @@
 #ifndef CLUSTER_NAMES_H
 #define CLUSTER_NAMES_H
 
-#include "base/bytes.h"
+#include "cluster/cluster.h"
 
 #define NAMES_MAX 16383u
 
@@ -13,7 +13,9 @@
 
 struct name {
     struct bytes text;
-    uint16_t tenant; /* number of its name; 0: none */
+    uint16_t tenant;          /* number of its name; 0: none */
+    uint16_t plain;           /* of a tenant's function: the same name without a tenant */
+    struct cluster_here here; /* of the plain one: summed over all tenants; store.c's */
 };
 
 struct names {
@@ -42,6 +44,16 @@ static inline struct bytes names_at(const struct names *ns, uint32_t number)
 {
     return number == 0 ? bytes_of(NULL, 0) : ns->at[number].text;
 }
+
+/* What this node answers for of that function, whosever it is. */
+static inline struct cluster_here *names_here(struct names *ns, uint32_t number)
+{
+    uint32_t plain = ns->at[number].plain;
+    return &ns->at[plain == 0 ? number : plain].here;
+}
+
+/* 0: never kept. */
+uint16_t names_find(const struct names *ns, struct bytes name);
 
 /* Whose function that is. */
 static inline uint16_t names_tenant(const struct names *ns, uint32_t number)

@@ -54,6 +54,55 @@ struct invocation *store_find_seq(const struct cluster *c, uint16_t origin, uint
     return handle == 0 ? NULL : inv_at(c, handle);
 }
 
+/* --- what this node answers for ----------------------------------------------------------- */
+
+static void here_add(struct cluster *c, const struct invocation *inv)
+{
+    struct cluster_here *here = names_here(&c->names, inv->function);
+    here->pending += !inv_is_ready(inv);
+    here->ready += inv_is_ready(inv);
+    here->ready_bytes += inv_is_ready(inv) ? invocation_bytes(inv) : 0;
+}
+
+static void here_take(struct cluster *c, const struct invocation *inv)
+{
+    struct cluster_here *here = names_here(&c->names, inv->function);
+    here->pending -= !inv_is_ready(inv);
+    here->ready -= inv_is_ready(inv);
+    here->ready_bytes -= inv_is_ready(inv) ? invocation_bytes(inv) : 0;
+}
+
+static void tell_ready(struct cluster *c, struct invocation *inv)
+{
+    struct cluster_effect *e = effects_add(&c->effects, CLUSTER_READY);
+    e->inv = inv;
+    view_of_entry(&e->view, c, inv);
+}
+
+void store_accepted(struct cluster *c, struct invocation *inv)
+{
+    assert(inv->is_known);
+    here_add(c, inv);
+    effects_add(&c->effects, CLUSTER_ACCEPTED)->inv = inv;
+}
+
+void store_adopt(struct cluster *c, struct invocation *inv)
+{
+    assert(!inv->is_known);
+    inv->is_known = 1;
+    here_add(c, inv);
+    effects_add(&c->effects, CLUSTER_ADOPTED)->inv = inv;
+    if (inv_is_ready(inv)) {
+        tell_ready(c, inv);
+    }
+}
+
+struct cluster_here cluster_here(const struct cluster *c, struct bytes function)
+{
+    uint16_t name = names_find(&c->names, function);
+    return name == 0 ? (struct cluster_here){0} : c->names.at[name].here;
+}
+
 /* --- creating --------------------------------------------------------------------------- */
 
 /* A node that will never have peers needs no numbers. */
@@ -259,16 +308,13 @@ static void take_payload(struct cluster *c, struct invocation *inv, const struct
     c->payloads++;
 }
 
-void store_tell_ready(struct cluster *c, struct invocation *inv)
-{
-    struct cluster_effect *e = effects_add(&c->effects, CLUSTER_READY);
-    e->inv = inv;
-    view_of_entry(&e->view, c, inv);
-}
-
 void store_ready(struct cluster *c, struct invocation *inv, const struct store_result *r)
 {
     assert(!inv_is_ready(inv) && !invocation_state_is_final((enum invocation_state)inv->state));
+    accept_settle(c, inv);
+    if (inv->is_known) {
+        here_take(c, inv);
+    }
     inv->state = r->result.failed ? INVOCATION_FAILED : INVOCATION_SUCCEEDED;
     inv->status = r->result.status & 0x3ffu;
     inv->ttl_or_completed = span_since(c, inv, r->completed_at_ms);
@@ -288,14 +334,21 @@ void store_ready(struct cluster *c, struct invocation *inv, const struct store_r
         request_drop(&extra_at(c, inv->extra)->request);
     }
     if (inv->is_known) {
-        store_tell_ready(c, inv);
+        here_add(c, inv);
+        tell_ready(c, inv);
     }
     store_trim(c, inv);
 }
 
 void store_set_payload(struct cluster *c, struct invocation *inv, struct result *result)
 {
+    if (inv->is_known) {
+        here_take(c, inv);
+    }
     take_payload(c, inv, result);
+    if (inv->is_known) {
+        here_add(c, inv);
+    }
     *result = (struct result){0};
 }
 
@@ -372,7 +425,9 @@ static void end_entry(struct cluster *c, struct invocation *inv, enum invocation
     bool is_known = inv->is_known;
     uint16_t tenant = names_tenant(&c->names, inv->function);
     struct guid guid = inv->guid;
+    accept_settle(c, inv);
     if (is_known) {
+        here_take(c, inv);
         bool counts = !elsewhere && publish_is_owner(c, inv);
         tell_core(c, inv, counts ? effect_of(end) : CLUSTER_DROPPED, end);
     }
@@ -449,7 +504,13 @@ void store_hold_over(struct cluster *c, struct invocation *inv, enum invocation_
     uint16_t tenant = names_tenant(&c->names, inv->function);
     inv->is_over = 1;
     inv->is_bound = end == INVOCATION_COLLECTED;
+    if (inv->is_known) {
+        here_take(c, inv);
+    }
     drop_payload(c, inv);
+    if (inv->is_known) {
+        here_add(c, inv);
+    }
     arbiter_end(c, inv, end);
     store_set_deadline(c, inv, c->now_ms + HOLD_OVER_MS);
     store_trim(c, inv);
@@ -464,7 +525,9 @@ void store_expire_one(struct cluster *c, struct invocation *inv)
         store_hold_over(c, inv, end);
         return;
     }
-    inv->is_known = inv->is_known || (inv->is_over && is_owner);
+    if (!inv->is_known && inv->is_over && is_owner) {
+        store_adopt(c, inv);
+    }
     store_end(c, inv, end);
 }
 

@@ -57,8 +57,11 @@ struct store_result {
 /* The callback exists. The request is dropped, waiting clients are told. Only once. */
 void store_ready(struct cluster *c, struct invocation *inv, const struct store_result *r);
 
-/* The core is told of one that was ready before it knew it. */
-void store_tell_ready(struct cluster *c, struct invocation *inv);
+/* Copies enough: the core is told, and answers 202. */
+void store_accepted(struct cluster *c, struct invocation *inv);
+
+/* An orphan whose core this node's is from now on: it is told of it, also that it is ready. */
+void store_adopt(struct cluster *c, struct invocation *inv);
 
 /* The payload arrives after the header; references are taken over. */
 void store_set_payload(struct cluster *c, struct invocation *inv, struct result *result);

@@ -56,7 +56,7 @@ static void fail(struct cluster *c, struct invocation *inv, const char *detail)
 static void run(struct cluster *c, struct invocation *inv)
 {
     c->counters.takeovers++;
-    inv->is_known = 1;
+    store_adopt(c, inv);
     effects_add(&c->effects, CLUSTER_EXECUTE)->inv = inv;
 }
 
@@ -137,13 +137,12 @@ static void adopt_ready(struct cluster *c, struct invocation *inv)
     if (inv->is_known) {
         return;
     }
-    inv->is_known = 1;
+    store_adopt(c, inv);
     if (inv->is_over) {
         store_end(c, inv, inv->is_bound ? INVOCATION_COLLECTED : INVOCATION_EXPIRED);
         return;
     }
     c->counters.orphans_resolved++;
-    store_tell_ready(c, inv);
 }
 
 static bool has_request(const struct cluster *c, const struct invocation *inv)
@@ -183,20 +182,20 @@ static void adopt(struct cluster *c, struct invocation *inv)
     }
     if (!has_request(c, inv)) {
         if (is_last(c, inv)) {
-            inv->is_known = 1;
+            store_adopt(c, inv);
             fail(c, inv, "its node died, and no whole copy of it is left");
         }
         return; /* who has it offers it */
     }
     if (inv->on_node_loss == ON_NODE_LOSS_DROP) {
-        inv->is_known = 1;
+        store_adopt(c, inv);
         store_end(c, inv, INVOCATION_CANCELED);
     } else if (inv->on_node_loss == ON_NODE_LOSS_FAIL) {
-        inv->is_known = 1;
+        store_adopt(c, inv);
         fail(c, inv, "its node died while it was queued or running");
     } else if (inv->attempt >= x->max_attempts) {
         c->counters.attempts_exhausted++;
-        inv->is_known = 1;
+        store_adopt(c, inv);
         fail(c, inv, "every node that ran it died, and its attempts are used up");
     } else {
         execute(c, inv);

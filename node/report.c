@@ -2,34 +2,48 @@
 
 #include "base/num.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 
 const char *const report_members[REPORT_NUMBERS] = {
-    "queued",    "running", "ready",    "bytes",  "accepted",
-    "collected", "expired", "canceled", "failed",
+    "queued",   "running", "ready",     "bytes",      "accepted",  "collected",   "expired",
+    "canceled", "failed",  "delivered", "taken_over", "elsewhere", "unaccounted",
 };
 
-static void numbers_of(const struct function *f, uint64_t number[REPORT_NUMBERS])
+static void numbers_of(const struct function *f, int64_t number[REPORT_NUMBERS])
 {
     const struct function_stats *s = &f->stats;
     const uint64_t all[REPORT_NUMBERS] = {
-        f->queued,    f->running, s->ready,    s->ready_bytes, s->accepted,
-        s->collected, s->expired, s->canceled, s->failed,
+        f->queued,
+        f->running,
+        s->ready,
+        s->ready_bytes,
+        s->accepted,
+        s->collected,
+        s->expired,
+        s->canceled,
+        s->failed,
+        s->delivered,
+        s->taken_over,
+        s->elsewhere,
+        (uint64_t)function_unaccounted(f),
     };
-    memcpy(number, all, sizeof all);
+    for (uint32_t n = 0; n < REPORT_NUMBERS; n++) {
+        number[n] = (int64_t)all[n];
+    }
 }
 
 void report_queues(const struct functions *fs, struct text *out)
 {
     for (uint32_t i = 0; i < functions_count(fs); i++) {
         const struct function *f = functions_at(fs, i);
-        uint64_t number[REPORT_NUMBERS];
+        int64_t number[REPORT_NUMBERS];
         numbers_of(f, number);
         text_add_str(out, "q ");
         text_add(out, f->spec.name);
         for (uint32_t n = 0; n < REPORT_NUMBERS; n++) {
             text_add_char(out, ' ');
-            text_add_num(out, number[n]);
+            text_addf(out, "%" PRId64, number[n]);
         }
         text_add_char(out, '\n');
     }
@@ -67,7 +81,7 @@ static struct report_sum *sum_of(struct report_sums *sums, struct bytes name)
     return sum;
 }
 
-static void print_object(struct bytes name, const uint64_t number[REPORT_NUMBERS], bool first,
+static void print_object(struct bytes name, const int64_t number[REPORT_NUMBERS], bool first,
                          struct text *out)
 {
     if (!first) {
@@ -78,19 +92,30 @@ static void print_object(struct bytes name, const uint64_t number[REPORT_NUMBERS
         text_add_str(out, n == 0 ? ":{\"" : ",\"");
         text_add_str(out, report_members[n]);
         text_add_str(out, "\":");
-        text_add_num(out, number[n]);
+        text_addf(out, "%" PRId64, number[n]);
     }
     text_add_char(out, '}');
 }
 
-static bool parse_line(struct bytes line, struct bytes *name, uint64_t number[REPORT_NUMBERS])
+static bool parse_number(struct bytes text, int64_t *out)
+{
+    uint64_t value = 0;
+    bool is_negative = bytes_cut_front(&text, "-");
+    bool ok = num_parse(text, INT64_MAX, &value) == 0;
+    *out = is_negative ? -(int64_t)value : (int64_t)value;
+    return ok;
+}
+
+static bool parse_line(struct bytes line, struct bytes *name, int64_t number[REPORT_NUMBERS])
 {
     if (!bytes_cut_front(&line, "q ")) {
         return false;
     }
     *name = bytes_cut_at(&line, ' ');
     for (uint32_t n = 0; n < REPORT_NUMBERS; n++) {
-        if (num_parse(bytes_cut_at(&line, ' '), UINT64_MAX, &number[n]) != 0) {
+        bool is_told = n < REPORT_NEEDED || line.size > 0;
+        number[n] = 0;
+        if (is_told && !parse_number(bytes_cut_at(&line, ' '), &number[n])) {
             return false;
         }
     }
@@ -103,7 +128,7 @@ void report_queues_print(struct bytes report, struct report_sums *sums, struct t
     text_add_char(out, '{');
     while (report.size > 0) {
         struct bytes name;
-        uint64_t number[REPORT_NUMBERS];
+        int64_t number[REPORT_NUMBERS];
         if (!parse_line(bytes_cut_at(&report, '\n'), &name, number)) {
             continue;
         }

@@ -3,6 +3,7 @@
  * other as far as they can. Pure.
  *
  *   q NAME queued running ready bytes accepted collected expired canceled failed
+ *       delivered taken_over elsewhere unaccounted (the last one may be negative)
  *   b CREATED_AT_MS invoke callback timeout
  */
 #ifndef NODE_REPORT_H
@@ -11,7 +12,8 @@
 #include "base/text.h"
 #include "core/functions.h"
 
-#define REPORT_NUMBERS   9u
+#define REPORT_NUMBERS   13u
+#define REPORT_NEEDED    9u    /* older nodes tell no more; the rest is 0 then */
 #define REPORT_FUNCTIONS 1024u /* summed over all nodes; more are left out */
 
 /* The members of a function's object in /v1/queues, in the order of a `q` line. */
@@ -23,7 +25,7 @@ void report_queues(const struct functions *fs, struct text *out);
 struct report_sums {
     struct report_sum {
         char name[65];
-        uint64_t number[REPORT_NUMBERS];
+        int64_t number[REPORT_NUMBERS];
     } * at;
     size_t count, room;
 };

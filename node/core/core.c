@@ -234,6 +234,12 @@ bool core_abandon(struct core *c)
 
 const struct functions *core_functions(const struct core *c)
 {
+    for (uint32_t i = 0; i < functions_count(c->functions); i++) {
+        struct function *f = functions_at(c->functions, i);
+        struct cluster_here here = cluster_here(c->cluster, f->spec.name);
+        f->stats.ready = here.ready;
+        f->stats.ready_bytes = here.ready_bytes;
+    }
     return c->functions;
 }
 

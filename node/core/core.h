@@ -130,7 +130,8 @@ struct core_effect {
 /* False: none left. What is borrowed in it lives until the next call into the core. */
 bool core_next_effect(struct core *c, struct core_effect *out);
 
-/* For the admin address and metrics; borrowed. */
+/* For the admin address and metrics; borrowed. What the functions say of what is ready is of
+ * this moment. */
 const struct functions *core_functions(const struct core *c);
 struct cluster *core_cluster(const struct core *c);
 uint64_t core_refused(const struct core *c, enum op_outcome reason);

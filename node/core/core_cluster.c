@@ -32,8 +32,6 @@ static void on_ready(struct core *c, const struct cluster_effect *fx)
         core_webhook_begin(c, fx->inv);
     }
     if (f != NULL) {
-        f->stats.ready++;
-        f->stats.ready_bytes += fx->view.bytes;
         f->stats.failed += fx->view.state == INVOCATION_FAILED;
     }
 }
@@ -50,10 +48,6 @@ static void on_ended(struct core *c, const struct cluster_effect *fx)
     if (f == NULL) {
         return;
     }
-    if (was_ready) {
-        f->stats.ready--;
-        f->stats.ready_bytes -= fx->view.bytes;
-    }
     switch (fx->kind) {
     case CLUSTER_COLLECTED:
         f->stats.collected++;
@@ -66,7 +60,16 @@ static void on_ended(struct core *c, const struct cluster_effect *fx)
         f->stats.canceled++;
         break;
     default:
+        f->stats.elsewhere++;
         break;
+    }
+}
+
+static void on_adopted(struct core *c, const struct invocation *inv)
+{
+    struct function *f = functions_find(c->functions, invocation_function(inv));
+    if (f != NULL) {
+        f->stats.taken_over++;
     }
 }
 
@@ -245,6 +248,9 @@ void core_handle(struct core *c, struct cluster_effect *fx)
         break;
     case CLUSTER_REFUSED:
         core_invoke_refused(c, fx->inv);
+        break;
+    case CLUSTER_ADOPTED:
+        on_adopted(c, fx->inv);
         break;
     case CLUSTER_EXECUTE:
         core_run_take_over(c, fx->inv);

@@ -110,6 +110,14 @@ struct function *functions_at(const struct functions *fs, uint32_t index)
     return &fs->at[index];
 }
 
+int64_t function_unaccounted(const struct function *f)
+{
+    const struct function_stats *s = &f->stats;
+    return (int64_t)(s->accepted + s->taken_over) -
+           (int64_t)(s->collected + s->expired + s->canceled + s->elsewhere + f->pending +
+                     s->ready);
+}
+
 void function_observe(struct function *f, uint64_t duration_ms)
 {
     uint32_t bucket = 0;

@@ -37,9 +37,11 @@ extern const uint32_t function_duration_bounds_ms[DURATION_BUCKETS];
 
 struct function_stats {
     uint64_t accepted, collected, expired, canceled, failed;
-    uint64_t delivered; /* by webhook; in `collected` too */
+    uint64_t delivered;  /* by webhook; in `collected` too */
+    uint64_t taken_over; /* orphans of other nodes that this one answers for now */
+    uint64_t elsewhere; /* accepted or taken over here, and their end counted at another node */
     uint64_t retried;
-    uint64_t ready, ready_bytes;
+    uint64_t ready, ready_bytes; /* as the store has them: core_functions() looks */
     uint64_t duration_count[DURATION_BUCKETS + 1];
     uint64_t duration_total_ms;
 };
@@ -49,6 +51,7 @@ struct function {
     uint32_t index;
     struct list queue; /* of struct work, next first */
     uint32_t queued, running;
+    uint32_t pending;        /* invocations that wait, rest or run: not the synchronous ones */
     uint32_t accepting;      /* waiting for their copies: they count against the queue */
     uint64_t enqueued_total; /* numbers the work, for queue positions */
     uint64_t dequeued_total;
@@ -68,6 +71,11 @@ struct function *functions_find(const struct functions *fs, struct bytes name);
 
 uint32_t functions_count(const struct functions *fs);
 struct function *functions_at(const struct functions *fs, uint32_t index);
+
+/* The conservation law: accepted + taken over = collected + expired + canceled + elsewhere +
+ * pending + ready, at each node and so in the cluster. By how much the left side is more: 0, or
+ * something leaked. */
+int64_t function_unaccounted(const struct function *f);
 
 /* One execution took so long. */
 void function_observe(struct function *f, uint64_t duration_ms);

@@ -121,6 +121,7 @@ void work_free(struct works *ws, struct work *w)
     case WORK_RESTING:
         break;
     }
+    w->function->pending -= w->is_pending;
     alarm_clear(&ws->alarms, &w->alarm);
     request_drop(&w->request);
     assert(ws->count > 0);
@@ -134,6 +135,8 @@ void work_enqueue(struct work *w, bool front)
     assert(w->state == WORK_ACCEPTING || w->state == WORK_RESTING);
     if (w->state == WORK_ACCEPTING) {
         f->accepting--;
+        w->is_pending = w->inv != NULL;
+        f->pending += w->is_pending;
     }
     w->state = WORK_WAITING;
     f->queued++;

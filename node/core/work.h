@@ -31,6 +31,7 @@ struct work {
     struct bytes client_id; /* borrowed from the invocation or the call; may be empty */
     char call_id[GUID_TEXT_SIZE];
     enum work_state state;
+    bool is_pending;   /* counted in function->pending */
     uint8_t attempt;   /* 0: never started */
     uint32_t slot;     /* while RUNNING */
     uint64_t queue_no; /* while WAITING */

@@ -100,10 +100,18 @@ int render_accepted(struct bytes json, struct text *out)
     return render_members(json, keys, out);
 }
 
-static const char *const queue_numbers[] = {"queued",  "running",  "ready",
-                                            "bytes",   "accepted", "collected",
-                                            "expired", "canceled", "failed"};
+static const char *const queue_numbers[] = {"queued",   "running",    "ready",    "bytes",
+                                            "accepted", "collected",  "expired",  "canceled",
+                                            "failed",   "taken_over", "elsewhere"};
 #define QUEUE_NUMBERS (sizeof queue_numbers / sizeof queue_numbers[0])
+
+static void add_signed(struct table *t, json_int_t number)
+{
+    struct text cell = {0};
+    text_addf(&cell, "%" JSON_INTEGER_FORMAT, number);
+    table_add(t, text_view(&cell));
+    text_fini(&cell);
+}
 
 /* One row for each function of `functions`, an object by name. */
 static void add_queue_rows(struct table *t, const char *node, json_t *functions)
@@ -122,14 +130,16 @@ static void add_queue_rows(struct table *t, const char *node, json_t *functions)
                 table_add_num(t, number);
             }
         }
+        add_signed(t, json_integer_value(json_object_get(numbers, "unaccounted")));
     }
 }
 
 int render_queues(struct bytes json, struct text *out)
 {
-    static const char *const titles[] = {"node",    "function", "queued",   "running",
-                                         "ready",   "bytes",    "accepted", "collected",
-                                         "expired", "canceled", "failed"};
+    static const char *const titles[] = {"node",      "function",   "queued",   "running",
+                                         "ready",     "bytes",      "accepted", "collected",
+                                         "expired",   "canceled",   "failed",   "taken over",
+                                         "elsewhere", "unaccounted"};
     json_t *root = object_of(json);
     json_t *nodes = json_object_get(root, "nodes");
     if (!json_is_array(nodes)) {
@@ -137,7 +147,7 @@ int render_queues(struct bytes json, struct text *out)
         return ERR_MALFORMED;
     }
     struct table t;
-    table_init(&t, titles, "llrrrrrrrrr");
+    table_init(&t, titles, "llrrrrrrrrrrrr");
     size_t index;
     json_t *node;
     json_array_foreach(nodes, index, node)

@@ -3,6 +3,7 @@
 #include "obs/metrics.h"
 
 #include <assert.h>
+#include <inttypes.h>
 
 const struct metrics_refusal metrics_refusals[] = {
     {OUT_UNKNOWN_FUNCTION, "unknown-function"},
@@ -147,6 +148,30 @@ static void print_functions(const struct page *p, const struct row *row)
         const struct function *f = functions_at(p->sample->functions, i);
         begin_sample(p->out, row->name, "function", f->spec.name);
         end_sample(p->out, row->of_function(f));
+    }
+}
+
+static void print_here(const struct page *p, const struct row *row)
+{
+    uint32_t count = p->sample->functions == NULL ? 0 : functions_count(p->sample->functions);
+    for (uint32_t i = 0; i < count; i++) {
+        const struct function *f = functions_at(p->sample->functions, i);
+        text_addf(p->out, "%s{function=", row->name);
+        add_label_value(p->out, f->spec.name);
+        text_addf(p->out, ",state=\"pending\"} %" PRIu32 "\n%s{function=", f->pending,
+                  row->name);
+        add_label_value(p->out, f->spec.name);
+        text_addf(p->out, ",state=\"ready\"} %" PRIu64 "\n", f->stats.ready);
+    }
+}
+
+static void print_unaccounted(const struct page *p, const struct row *row)
+{
+    uint32_t count = p->sample->functions == NULL ? 0 : functions_count(p->sample->functions);
+    for (uint32_t i = 0; i < count; i++) {
+        const struct function *f = functions_at(p->sample->functions, i);
+        begin_sample(p->out, row->name, "function", f->spec.name);
+        text_addf(p->out, "%" PRId64 "\n", function_unaccounted(f));
     }
 }
 
@@ -303,6 +328,8 @@ FUNCTION_NUMBER(expired, stats.expired)
 FUNCTION_NUMBER(canceled, stats.canceled)
 FUNCTION_NUMBER(failed, stats.failed)
 FUNCTION_NUMBER(delivered, stats.delivered)
+FUNCTION_NUMBER(taken_over, stats.taken_over)
+FUNCTION_NUMBER(elsewhere, stats.elsewhere)
 FUNCTION_NUMBER(retried, stats.retried)
 FUNCTION_NUMBER(queued, queued)
 FUNCTION_NUMBER(running, running)
@@ -327,6 +354,15 @@ static const struct row rows[] = {
      FUNCTION(canceled)},
     {"callbackd_callbacks_delivered_total", "counter", "Of those collected: by webhook.",
      FUNCTION(delivered)},
+    {"callbackd_invocations_taken_over_total", "counter",
+     "Orphans of nodes that died, which this node answers for now.", FUNCTION(taken_over)},
+    {"callbackd_invocations_elsewhere_total", "counter",
+     "Invocations of this node whose end another node has counted.", FUNCTION(elsewhere)},
+    {"callbackd_invocations_here", "gauge",
+     "Invocations that this node answers for: pending or ready.", .print = print_here},
+    {"callbackd_invocations_unaccounted", "gauge",
+     "Accepted and taken over, less every end and what is here: not 0 is a leak.",
+     .print = print_unaccounted},
     {"callbackd_invocations_failed_total", "counter", "Invocations that ended as failed.",
      FUNCTION(failed)},
     {"callbackd_invocations_retried_total", "counter", "Executions that were a retry.",

@@ -9,7 +9,7 @@ from http_client import call
 from problems import assert_problem
 
 COUNTS = {'queued', 'running', 'ready', 'bytes', 'accepted', 'collected', 'expired', 'canceled',
-          'failed'}
+          'failed', 'delivered', 'taken_over', 'elsewhere', 'unaccounted'}
 
 
 def test_healthz(node):
@@ -213,6 +213,11 @@ def test_the_conservation_of_invocations(start_node):
                 for word in ('collected', 'expired', 'canceled'))
     assert m[f'callbackd_invocations_accepted_total{label}'] == here + ended == 30
     assert (here, ended) == (13, 17)
+    assert m['callbackd_invocations_here{function="echo",state="ready"}'] == 13
+    assert m['callbackd_invocations_here{function="echo",state="pending"}'] == 0
+    assert m[f'callbackd_invocations_unaccounted{label}'] == 0
+    told = node.admin_call('GET', '/v1/queues').json()['cluster']['echo']
+    assert (told['accepted'], told['unaccounted']) == (30, 0), told
 
 
 def test_drain(start_node):

@@ -78,13 +78,21 @@ def run(nodes, executions, title, kinds, rounds, pause=(1.0, 2.0), **load):
         time.sleep(dice.uniform(*pause))
         race.process.send_signal(signal.SIGTERM)
         found = race.report(120)
+        balance = balance_of(nodes)
     finally:
         race.process.kill()
-    found.update(read(ledger, executions), faults=told)
+    found.update(read(ledger, executions), balance=balance, faults=told)
     found['late'] = found['swept_late']
     found['lost'] = found['accepted'] - found['delivered'] - found['late']
     print(explain(found))
     return found
+
+
+def balance_of(nodes):
+    """The conservation law, as an operator sees it: of the nodes that live now."""
+    found = nodes.admin_call(nodes.names[0], 'GET', '/v1/queues').json()
+    assert len(found['nodes']) == len(nodes.names), found
+    return found['cluster'][NAME]
 
 
 def read(ledger, executions):
@@ -104,6 +112,7 @@ def explain(found):
             f'delivered twice {found["twice"]}, late {found["late"]}, '
             f'failed {found["failed"]}; executed more than once {found["repeated"]} '
             f'(highest attempt {found["highest"]})\n'
+            f'ledger: of the nodes alive at the end {found["balance"]}\n'
             f'ledger: POST {found["post_codes"]}, GET {found["codes"]}; no connection: '
             f'{found["posts_refused"] + found["gets_refused"]}, broken before the answer: '
             f'{found["posts_broken"] + found["gets_broken"]}, within it: {found["gets_cut"]}')

@@ -6,6 +6,7 @@ import collections
 import os
 import signal
 import threading
+import concurrent.futures
 import time
 
 import pytest
@@ -264,3 +265,25 @@ def test_collected_bytes_are_gone_everywhere_within_a_second(cluster):
     for guid in guids:
         assert nodes['b'].collect(guid, wait=3000).status == 200
     seconds_until(lambda: all(now - then < 100_000 for now, then in zip(stored(), before)), 1.5)
+
+
+def test_canceled_while_its_copies_are_on_their_way_it_is_accepted_all_the_same(cluster):
+    """The client's own id is known before the 202: somebody may cancel by it. Nobody may be
+    left without an answer."""
+    nodes = cluster(3, proxy=True)
+    nodes.proxy.fault('a', '*', 'delay', 60)
+    nodes.proxy.fault('*', 'a', 'delay', 60)
+    for number in range(4):
+        mine = ('X-Call-Id', f'mine-{number}')
+        with concurrent.futures.ThreadPoolExecutor() as pool:
+            posted = pool.submit(nodes.call, 'a', 'POST', '/async-function/sleep?ms=3000', b'x',
+                                 [mine], 5)
+            answer = nodes.call('a', 'DELETE', f'/async-function/{mine[1]}')
+            while answer.status == 404:
+                answer = nodes.call('a', 'DELETE', f'/async-function/{mine[1]}')
+            assert answer.status == 202, answer
+            assert posted.result().status == 202
+    told = nodes['a'].metrics()
+    assert told['callbackd_invocations_accepted_total{function="sleep"}'] == 4
+    assert told['callbackd_callbacks_canceled_total{function="sleep"}'] == 4
+    assert told['callbackd_invocations_unaccounted{function="sleep"}'] == 0

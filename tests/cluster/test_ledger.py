@@ -1,6 +1,6 @@
-"""./test.sh ledger: nothing accepted is lost (API.md 1 and 3: a 202 is a promise). Steady load on
-three nodes while a seed chooses what fails; every 202 is followed by exactly one result, which
-may say `failed`. LEDGER_SEED repeats the faults of a run."""
+"""./test.sh ledger: nothing accepted is lost (API.md 1 and 3: a 202 is a promise). Steady load
+on three nodes while a seed chooses what fails; every 202 is followed by exactly one result,
+which may say `failed`. LEDGER_SEED repeats the faults of a run."""
 import pytest
 
 import ledger
@@ -32,6 +32,7 @@ def told_well(found):
     assert found['twice'] == found['swept_twice'] == 0, found
     assert found['wrong_bodies'] == found['made_up'] == 0, found
     assert found['wrong_answers'] == found['no_retry_after'] == 0, found
+    assert found['balance']['unaccounted'] == 0, found
     assert found['accepted'] > 30 * len(found['faults']), found
 
 
@@ -74,7 +75,8 @@ def test_ten_rounds_with_the_memory_used_up(trio, executions):
 def test_ten_rounds_without_tokens(trio, executions):
     """What a dying node was serving cannot be told from what it has served: in `strict` it is
     not served again. Nothing else may be missing."""
-    found = ledger.run(trio(), executions, 'kill without tokens', ['kill'], ROUNDS, tokens=False)
+    found = ledger.run(trio(), executions, 'kill without tokens', ['kill'], ROUNDS,
+                       tokens=False)
     told_well({**found, 'wrong_answers': found['wrong_answers'] - found['codes'].get('410', 0)})
     served = found['lost_cut'] + found['lost_asked']
     print(f'ledger: {served} were being served by a node that died')

@@ -212,6 +212,9 @@ static void on_ended(struct host *h, const struct cluster_effect *fx)
     work_end(h, fx->inv);
     sim_note(h->sim, "  %u: inv %u ends: %u", h->slot, r->inv, (unsigned)fx->kind);
     sim_trace(h->sim, r->inv, fx->kind);
+    bool is_missed = h->sim->options.plant == PLANT_MISS_END && r->inv % 2 == 0;
+    h->counted += fx->kind != CLUSTER_REFUSED && fx->kind != CLUSTER_DROPPED && !is_missed;
+    h->dropped += fx->kind == CLUSTER_DROPPED;
     if (fx->kind == CLUSTER_REFUSED) {
         mark(&h->sim->marks, MARK_NOT_REPLICATED);
         client_refused(h->sim, r);
@@ -226,6 +229,7 @@ static void on_accepted(struct host *h, struct invocation *inv)
     struct record *r = truth_find(h->sim, &guid);
     assert(r != NULL && r->stage == STAGE_ASKED);
     r->stage = STAGE_ACCEPTED;
+    h->accepted++;
     r->accepted_us = h->sim->now_us;
     r->deaths_at_accept = h->sim->history.deaths;
     sim_note(h->sim, "  %u: inv %u is accepted, %u copies", h->slot, r->inv, r->holder_count);
@@ -246,6 +250,9 @@ static void on_work(struct host *h, struct cluster_effect *fx)
     switch (fx->kind) {
     case CLUSTER_ACCEPTED:
         on_accepted(h, fx->inv);
+        break;
+    case CLUSTER_ADOPTED:
+        h->adopted++;
         break;
     case CLUSTER_EXECUTE:
         work_take_over(h, fx->inv);
@@ -286,6 +293,7 @@ static void check_step(struct host *h)
         sim_fail(h->sim, "M1", "node %u holds %zu bytes of %zu", h->slot, h->budget.used,
                  h->budget.limit);
     }
+    truth_check_balance(h->sim, h);
 }
 
 static void arm(struct host *h)

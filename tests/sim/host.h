@@ -38,7 +38,8 @@ struct host {
     uint64_t stalled_us; /* when it last stood still; 0: never */
     bool draining;
 
-    struct work *works; /* oldest first */
+    uint64_t accepted, adopted, counted, dropped; /* as its core told */
+    struct work *works;                           /* oldest first */
     uint32_t work_ids, running;
 
     struct linkmap links;

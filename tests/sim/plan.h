@@ -49,6 +49,7 @@ enum plant {
     PLANT_DROP_DELETE,   /* DELETE and TAKEN messages vanish: M2 */
     PLANT_LOSE_WORK,     /* a function that was accepted never runs: W1 */
     PLANT_FORGET_CLIENT, /* an answer to a client vanishes: L1 */
+    PLANT_MISS_END,      /* the end of every second invocation is not counted: C */
     PLANT_COUNT
 };
 

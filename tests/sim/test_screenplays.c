@@ -305,6 +305,12 @@ static void a_forgotten_client_is_noticed(void **state)
     planted_fault_is_reported(PLANT_FORGET_CLIENT, "L1");
 }
 
+static void a_missing_end_is_noticed(void **state)
+{
+    (void)state;
+    planted_fault_is_reported(PLANT_MISS_END, "C");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -324,6 +330,7 @@ int main(void)
         cmocka_unit_test(a_kept_body_is_noticed),
         cmocka_unit_test(lost_work_is_noticed),
         cmocka_unit_test(a_forgotten_client_is_noticed),
+        cmocka_unit_test(a_missing_end_is_noticed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

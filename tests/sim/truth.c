@@ -263,6 +263,21 @@ void truth_counted(struct sim *s, struct record *r, const struct host *h,
     }
 }
 
+void truth_check_balance(struct sim *s, const struct host *h)
+{
+    struct cluster_here here = cluster_here(h->cluster, bytes_text("score"));
+    uint64_t came = h->accepted + h->adopted;
+    uint64_t left = h->counted + h->dropped + here.pending + here.ready;
+    if (came != left) {
+        sim_fail(s, "C",
+                 "node %u accepted %llu and adopted %llu; counted %llu, dropped %llu, here %u "
+                 "and %u",
+                 h->slot, (unsigned long long)h->accepted, (unsigned long long)h->adopted,
+                 (unsigned long long)h->counted, (unsigned long long)h->dropped, here.pending,
+                 here.ready);
+    }
+}
+
 bool truth_has_holder(const struct sim *s, const struct record *r)
 {
     bool any = !s->died[r->home_incarnation];

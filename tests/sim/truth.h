@@ -118,6 +118,9 @@ void truth_canceled(struct sim *s, struct record *r);
 void truth_counted(struct sim *s, struct record *r, const struct host *h,
                    enum invocation_state how);
 
+/* The conservation law at one node: accepted + adopted = counted + dropped + here. */
+void truth_check_balance(struct sim *s, const struct host *h);
+
 /* --- what clients are told (truth_told.c) ---------------------------------------------------
  */
 

@@ -271,7 +271,8 @@ static void queues_are_a_table_with_the_cluster_below(void **state)
         .status = 200,
         .body = "{\"nodes\":[{\"node\":\"alpha\",\"functions\":{\"score\":{\"queued\":3,"
                 "\"running\":16,\"ready\":2,\"bytes\":1536,\"accepted\":100,\"collected\":70,"
-                "\"expired\":1,\"canceled\":0,\"failed\":4}}},{\"node\":\"b\\u001b[2J\","
+                "\"expired\":1,\"canceled\":0,\"failed\":4,\"taken_over\":5,\"elsewhere\":6,"
+                "\"unaccounted\":-7}}},{\"node\":\"b\\u001b[2J\","
                 "\"functions\":{\"score\":{\"queued\":0}}}],"
                 "\"cluster\":{\"score\":{\"queued\":3,\"accepted\":100}}}"};
     struct said s = run(&p, ARGS("queues"));
@@ -280,13 +281,13 @@ static void queues_are_a_table_with_the_cluster_below(void **state)
     assert_text(
         &s.out,
         "NODE       FUNCTION  QUEUED  RUNNING  READY    BYTES  ACCEPTED  COLLECTED  EXPIRED  "
-        "CANCELED  FAILED\n"
+        "CANCELED  FAILED  TAKEN OVER  ELSEWHERE  UNACCOUNTED\n"
         "alpha      score          3       16      2  1.5 KiB       100         70        1  "
-        "       0       4\n"
+        "       0       4           5          6           -7\n"
         "b?[2J      score          0        0      0      0 B         0          0        0  "
-        "       0       0\n"
+        "       0       0           0          0            0\n"
         "(cluster)  score          3        0      0      0 B       100          0        0  "
-        "       0       0\n");
+        "       0       0           0          0            0\n");
     said_fini(&s);
     s = run(&p, ARGS("queues", "--json"));
     assert_has(&s.out, "{\"nodes\":[{\"node\":\"alpha\"");
