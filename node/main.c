@@ -2,6 +2,7 @@
 #include "node.h"
 
 #include "dialects/dialect.h"
+#include "io/confine.h"
 #include "io/loop.h"
 #include "obs/log.h"
 
@@ -40,6 +41,9 @@ static int serve(const struct config *config)
 {
     struct errmsg em = {{0}};
     struct node *node;
+    if (!config->debug.core_dumps) {
+        confine_own_memory();
+    }
     int rc = node_new(&node, config, &em);
     if (rc != 0) {
         fprintf(stderr, "callbackd: %s\n", em.text);

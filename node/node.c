@@ -385,6 +385,9 @@ static int make_targets(struct node *n, struct errmsg *em)
         .body_max = n->config->limits.body_bytes,
         .header_max = n->config->limits.header_bytes,
         .concurrency_total = wiring_concurrency_total(n->config),
+        .plugin_dirs = n->config->plugins.path.items,
+        .plugin_dir_count = n->config->plugins.path.count,
+        .core_dumps = n->config->debug.core_dumps,
         .owner = n,
         .on_done = on_done,
     };

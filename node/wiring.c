@@ -77,6 +77,17 @@ static void each_function(void *owner, void (*visit)(void *arg, struct bytes nam
     }
 }
 
+/* With keys, what a client says who it is by was said to this node, not to the function. */
+static bool takes_credentials(void *owner, struct bytes function)
+{
+    const struct config *config = owner;
+    const struct function_config *f = config_function(config, function);
+    if (f == NULL || f->forward_credentials == CONFIG_FORWARD_AUTO) {
+        return config->auth.keys_file[0] == '\0';
+    }
+    return f->forward_credentials == CONFIG_FORWARD_TRUE;
+}
+
 struct dialect_config wiring_dialects(const struct config *config, const struct guid *node_id)
 {
     return (struct dialect_config){
@@ -93,6 +104,7 @@ struct dialect_config wiring_dialects(const struct config *config, const struct 
         .function_named = function_named,
         .function_of_model = function_of_model,
         .each_function = each_function,
+        .takes_credentials = takes_credentials,
         .owner = (void *)(uintptr_t)config,
     };
 }
@@ -199,7 +211,19 @@ static int open_target(struct driver_target *t, const struct function_config *f,
                        f->name, f->target);
     }
     struct errmsg why = {{0}};
-    int rc = t->handler->open(env, text, f->concurrency, &t->target, &why);
+    struct handler_function function = {
+        .target = text,
+        .concurrency = f->concurrency,
+        .variables = f->env.items,
+        .variable_count = f->env.count,
+        .user = f->user,
+        .dir = f->dir,
+        .cpu_s = f->limits.cpu_s,
+        .memory_bytes = f->limits.memory_bytes,
+        .files = f->limits.files,
+        .processes = f->limits.processes,
+    };
+    int rc = t->handler->open(env, &function, &t->target, &why);
     if (rc != 0) {
         t->handler = NULL;
         /* Whatever it is, a target that cannot be opened is a fault of the configuration. */

@@ -20,6 +20,7 @@ enum config_claim { CONFIG_CLAIM_STRICT, CONFIG_CLAIM_AVAILABLE };
 enum config_payload { CONFIG_PAYLOAD_AUTO, CONFIG_PAYLOAD_ARBITERS, CONFIG_PAYLOAD_ALL };
 enum config_status_body { CONFIG_STATUS_NATIVE, CONFIG_STATUS_CONDITIONS };
 enum config_node_loss { CONFIG_LOSS_REEXECUTE, CONFIG_LOSS_FAIL, CONFIG_LOSS_DROP };
+enum config_forward { CONFIG_FORWARD_AUTO, CONFIG_FORWARD_TRUE, CONFIG_FORWARD_FALSE };
 /* In the order of enum log_level (obs/log.h). */
 enum config_log_level { CONFIG_LOG_DEBUG, CONFIG_LOG_INFO, CONFIG_LOG_WARN, CONFIG_LOG_ERROR };
 
@@ -50,6 +51,14 @@ struct function_config {
     struct config_retry retry;
     uint32_t deadline_ms;  /* the whole invocation; 0: none */
     uint32_t max_attempts; /* executions over the whole cluster when nodes die */
+    enum config_forward forward_credentials;
+    /* Of programs (exec:) only. */
+    struct config_list env; /* NAME, or NAME=value */
+    char *user, *dir;
+    struct {
+        uint32_t cpu_s, files, processes; /* 0: no limit of its own */
+        uint64_t memory_bytes;
+    } limits;
 };
 
 struct config {
@@ -120,6 +129,14 @@ struct config {
     struct {
         enum config_log_level level;
     } log;
+
+    struct {
+        struct config_list path; /* folders; empty: anywhere */
+    } plugins;
+
+    struct {
+        bool core_dumps;
+    } debug;
 
     struct function_config *functions; /* in the order they were named */
     size_t function_count;

@@ -134,6 +134,35 @@ static void check_model(struct loader *l, size_t function)
     }
 }
 
+/* What confines a program would seem to confine an upstream or a plugin as well. */
+static void check_for_programs(struct loader *l, size_t function)
+{
+    const struct function_config *f = &l->config->functions[function];
+    const struct {
+        const char *key;
+        bool is_set;
+    } all[] = {
+        {"env", f->env.count > 0},
+        {"user", f->user[0] != '\0'},
+        {"dir", f->dir[0] != '\0'},
+        {"limits.cpu_s", f->limits.cpu_s > 0},
+        {"limits.memory_bytes", f->limits.memory_bytes > 0},
+        {"limits.files", f->limits.files > 0},
+        {"limits.processes", f->limits.processes > 0},
+    };
+    struct bytes target = bytes_text(f->target);
+    bool is_program = bytes_cut_front(&target, "exec:");
+    for (size_t i = 0; !is_program && i < sizeof all / sizeof all[0]; i++) {
+        if (all[i].is_set) {
+            struct text key = {0};
+            text_addf(&key, "functions.%s.%s", f->name, all[i].key);
+            loader_fault(l, function_origin(l->config, function, all[i].key), text_view(&key),
+                         "is for programs; allowed: with an exec: target");
+            text_fini(&key);
+        }
+    }
+}
+
 static void finish_function(struct loader *l, size_t function)
 {
     struct config *c = l->config;
@@ -144,6 +173,7 @@ static void finish_function(struct loader *l, size_t function)
     }
     order_retry(l, function);
     check_model(l, function);
+    check_for_programs(l, function);
     if (function_origin(c, function, "target") == NULL) {
         struct text allowed = {0};
         struct text key = {0};

@@ -11,6 +11,7 @@ enum setting_kind {
     SETTING_ADDRESS, /* HOST:PORT, port not below `min` */
     SETTING_ADDRESS_OR_OFF,
     SETTING_FILE, /* must be readable now */
+    SETTING_DIR,  /* absolute, must be there now */
     SETTING_BOOL,
     SETTING_NUMBER, /* uint32_t, min to max */
     SETTING_SIZE,   /* uint64_t bytes, KiB, MiB, GiB allowed */
@@ -18,6 +19,8 @@ enum setting_kind {
     SETTING_CODE,   /* one of `words`; the number itself is the value */
     SETTING_SEEDS,
     SETTING_HOSTS, /* addresses, networks, host names */
+    SETTING_DIRS,
+    SETTING_VARIABLES, /* NAME, or NAME=value */
     SETTING_RETRY_CODES,
     SETTING_GUID,
     SETTING_TARGET,
@@ -39,7 +42,7 @@ struct setting {
     bool is_unsupported;
 };
 
-#define SETTINGS_MAX 96 /* rows; a test holds the table to it */
+#define SETTINGS_MAX 160 /* rows; a test holds the table to it */
 
 extern const struct setting settings[];
 extern const size_t setting_count;
@@ -55,8 +58,8 @@ static inline size_t setting_index(const struct setting *s)
 /* True for the kinds that are written as lists. */
 static inline bool setting_is_list(const struct setting *s)
 {
-    return s->kind == SETTING_SEEDS || s->kind == SETTING_HOSTS ||
-           s->kind == SETTING_RETRY_CODES;
+    return s->kind == SETTING_SEEDS || s->kind == SETTING_HOSTS || s->kind == SETTING_DIRS ||
+           s->kind == SETTING_VARIABLES || s->kind == SETTING_RETRY_CODES;
 }
 
 /* A variable of another system that we accept in place of a key of ours. */

@@ -107,6 +107,17 @@ bool shape_is_function_name(struct bytes text)
     return !bytes_is(text, ".") && !bytes_is(text, "..");
 }
 
+bool shape_is_variable(struct bytes text)
+{
+    struct bytes name = bytes_cut_at(&text, '=');
+    for (size_t i = 0; i < name.size; i++) {
+        if (!is_letter_or_digit(name.at[i]) && name.at[i] != '_') {
+            return false;
+        }
+    }
+    return name.size > 0 && (name.at[0] < '0' || name.at[0] > '9') && shape_is_printable(text);
+}
+
 bool shape_is_printable(struct bytes text)
 {
     for (size_t i = 0; i < text.size; i++) {

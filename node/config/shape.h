@@ -19,6 +19,9 @@ bool shape_is_host_or_network(struct bytes text);
 /* [-a-zA-Z_0-9.]+, not "." or "..", which clients remove from paths. */
 bool shape_is_function_name(struct bytes text);
 
+/* NAME or NAME=value; NAME of letters, digits and _, not a digit first. */
+bool shape_is_variable(struct bytes text);
+
 /* No control characters, and valid for one line. */
 bool shape_is_printable(struct bytes text);
 

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define SHOWN_MAX     60 /* characters of a wrong value that are repeated to its owner */
@@ -111,6 +112,34 @@ static int parse_file(const struct setting *s, struct bytes text, void *base, st
     return 0;
 }
 
+/* An absolute path to a folder that is there. */
+static int check_dir(const struct setting *s, struct bytes text, struct errmsg *em)
+{
+    struct stat st;
+    if (text.size >= PATH_MAX_SIZE || !shape_is_printable(text)) {
+        return refuse(s, text, "is not a path", em);
+    }
+    if (text.size == 0 || text.at[0] != '/') {
+        return refuse(s, text, "needs an absolute path", em);
+    }
+    char *path = value_copy(text);
+    int rc = stat(path, &st);
+    free(path);
+    if (rc != 0) {
+        return refuse_file(s, text, "used", em);
+    }
+    return S_ISDIR(st.st_mode) ? 0 : refuse(s, text, "is no folder", em);
+}
+
+static int parse_dir(const struct setting *s, struct bytes text, void *base, struct errmsg *em)
+{
+    int rc = text.size == 0 ? 0 : check_dir(s, text, em);
+    if (rc == 0) {
+        put_text(s, text, base);
+    }
+    return rc;
+}
+
 static int parse_bool(const struct setting *s, struct bytes text, void *base, struct errmsg *em)
 {
     bool yes = bytes_is_nocase(text, "true");
@@ -180,16 +209,34 @@ static void list_fini(struct config_list *list)
     *list = (struct config_list){0};
 }
 
+static int check_item(const struct setting *s, struct bytes item, struct errmsg *em)
+{
+    bool is_good = false;
+    switch (s->kind) {
+    case SETTING_DIRS:
+        return check_dir(s, item, em);
+    case SETTING_SEEDS:
+        is_good = shape_is_seed(item);
+        break;
+    case SETTING_VARIABLES:
+        is_good = shape_is_variable(item) && !bytes_cut_front(&item, "Http_");
+        break;
+    default:
+        is_good = shape_is_host_or_network(item);
+        break;
+    }
+    return is_good ? 0 : refuse(s, item, "does not belong here", em);
+}
+
 static int parse_list(const struct setting *s, struct bytes text, void *base, struct errmsg *em)
 {
     struct config_list list = {0};
     while (text.size > 0) {
         struct bytes item = bytes_trim(bytes_cut_at(&text, ','));
-        bool is_good =
-            s->kind == SETTING_SEEDS ? shape_is_seed(item) : shape_is_host_or_network(item);
-        if (!is_good) {
+        int rc = check_item(s, item, em);
+        if (rc != 0) {
             list_fini(&list);
-            return refuse(s, item, "does not belong here", em);
+            return rc;
         }
         char **items = realloc(list.items, (list.count + 1) * sizeof *items);
         if (items == NULL) {
@@ -298,6 +345,8 @@ int value_parse(const struct setting *s, struct bytes text, void *base, struct e
         return parse_address(s, text, base, em);
     case SETTING_FILE:
         return parse_file(s, text, base, em);
+    case SETTING_DIR:
+        return parse_dir(s, text, base, em);
     case SETTING_BOOL:
         return parse_bool(s, text, base, em);
     case SETTING_NUMBER:
@@ -309,6 +358,8 @@ int value_parse(const struct setting *s, struct bytes text, void *base, struct e
         return parse_word(s, text, base, em);
     case SETTING_SEEDS:
     case SETTING_HOSTS:
+    case SETTING_DIRS:
+    case SETTING_VARIABLES:
         return parse_list(s, text, base, em);
     case SETTING_RETRY_CODES:
         return parse_retry_codes(s, text, base, em);
@@ -327,12 +378,15 @@ void value_fini(const struct setting *s, void *base)
     case SETTING_ADDRESS:
     case SETTING_ADDRESS_OR_OFF:
     case SETTING_FILE:
+    case SETTING_DIR:
     case SETTING_TARGET:
         free(*text_field(s, base));
         *text_field(s, base) = NULL;
         break;
     case SETTING_SEEDS:
     case SETTING_HOSTS:
+    case SETTING_DIRS:
+    case SETTING_VARIABLES:
         list_fini((void *)((char *)base + s->offset));
         break;
     default:

@@ -45,6 +45,9 @@ void value_allowed(const struct setting *s, struct text *out)
     case SETTING_FILE:
         text_add_str(out, "a file that can be read");
         break;
+    case SETTING_DIR:
+        text_add_str(out, "the absolute path of a folder");
+        break;
     case SETTING_BOOL:
         text_add_str(out, "true or false");
         break;
@@ -66,6 +69,12 @@ void value_allowed(const struct setting *s, struct text *out)
         break;
     case SETTING_HOSTS:
         text_add_str(out, "a list of addresses, networks (10.0.0.0/8) or host names");
+        break;
+    case SETTING_DIRS:
+        text_add_str(out, "a list of absolute paths of folders");
+        break;
+    case SETTING_VARIABLES:
+        text_add_str(out, "a list of NAME or NAME=value, not Http_...");
         break;
     case SETTING_RETRY_CODES:
         text_addf(out, "a list of up to %d codes from 400 to 599", CONFIG_RETRY_CODES_MAX);
@@ -153,6 +162,7 @@ void value_print(const struct setting *s, const void *base, struct text *out)
     case SETTING_TEXT:
     case SETTING_ADDRESS:
     case SETTING_FILE:
+    case SETTING_DIR:
     case SETTING_TARGET: {
         const char *value = *(char *const *)field;
         bool is_off = s->kind == SETTING_ADDRESS_OR_OFF && value[0] == '\0';
@@ -174,6 +184,8 @@ void value_print(const struct setting *s, const void *base, struct text *out)
         break;
     case SETTING_SEEDS:
     case SETTING_HOSTS:
+    case SETTING_DIRS:
+    case SETTING_VARIABLES:
         print_list(out, field);
         break;
     case SETTING_RETRY_CODES:

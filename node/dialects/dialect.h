@@ -30,6 +30,8 @@ struct dialect_config {
     struct bytes (*function_of_model)(void *owner, const struct guid *model);
     /* Calls `visit` once for each function, in the order of the configuration. */
     void (*each_function)(void *owner, void (*visit)(void *arg, struct bytes name), void *arg);
+    /* Whether a function of ours is given the client's credentials. NULL: each is. */
+    bool (*takes_credentials)(void *owner, struct bytes function);
     const struct webhook_allow *webhook_allow; /* NULL: nothing internal is allowed */
     void *owner;
 };

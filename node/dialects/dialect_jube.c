@@ -110,7 +110,7 @@ static enum dialect_verdict parse_invoke(const struct dialect_config *config,
     if (!in->head_only && !json_text_is_object(buf_view(in->body))) {
         return answer_text(answer, 400, text_fatal);
     }
-    function_headers_add(scratch, in, PREFER_NOT_OURS);
+    function_headers_add(scratch, config, in, function, PREFER_NOT_OURS);
     out->kind = OP_INVOKE;
     invoke->function = function;
     invoke->request = (struct request_view){

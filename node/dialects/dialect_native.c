@@ -49,7 +49,8 @@ static enum dialect_verdict parse_call(const struct dialect_config *config,
     if (fault != NULL) {
         return bad_request(answer, in, fault);
     }
-    function_headers_add(scratch, in, prefer.respond_async ? PREFER_HONOURED : PREFER_NOT_OURS);
+    function_headers_add(scratch, config, in, function,
+                         prefer.respond_async ? PREFER_HONOURED : PREFER_NOT_OURS);
     invoke->function = function;
     invoke->request = (struct request_view){
         .method = in->method, .path = path, .query = in->query, .headers = text_view(scratch)};

@@ -37,7 +37,7 @@ static enum dialect_verdict parse_call(const struct dialect_config *config,
         return bad_request(answer, in, fault);
     }
     invoke->client_id.space = invoke->client_id.text.size > 0 ? ID_CALL : ID_GUID;
-    function_headers_add(scratch, in, PREFER_NOT_OURS);
+    function_headers_add(scratch, config, in, invoke->function, PREFER_NOT_OURS);
     invoke->request.method = in->method;
     invoke->request.query = in->query;
     invoke->request.headers = text_view(scratch);

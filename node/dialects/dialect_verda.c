@@ -62,7 +62,7 @@ static enum dialect_verdict parse_call(const struct dialect_config *config,
         return bad_request(answer, in, fault);
     }
     invoke->client_id.space = invoke->client_id.text.size > 0 ? ID_INFERENCE : ID_GUID;
-    function_headers_add(scratch, in,
+    function_headers_add(scratch, config, in, invoke->function,
                          mode == VERDA_SYNC    ? PREFER_NOT_OURS
                          : mode == VERDA_ASYNC ? PREFER_HONOURED
                                                : PREFER_FOR_FUNCTION);

@@ -117,12 +117,23 @@ static void pass_prefer(struct text *out, const struct http_request *in)
     }
 }
 
-void function_headers_add(struct text *out, const struct http_request *in,
+/* Proxy-Authorization is hop-by-hop. */
+static bool is_credential(struct bytes name)
+{
+    return bytes_is_nocase(name, "Authorization") || bytes_is_nocase(name, "Cookie") ||
+           bytes_is_nocase(name, "x-api-key");
+}
+
+void function_headers_add(struct text *out, const struct dialect_config *config,
+                          const struct http_request *in, struct bytes function,
                           enum prefer_use prefer)
 {
     const struct http_header *connection = http_request_header(in, "Connection");
+    bool takes_credentials =
+        config->takes_credentials == NULL || config->takes_credentials(config->owner, function);
     for (size_t i = 0; i < in->header_count; i++) {
-        if (!ends_here(in, connection, in->headers[i].name)) {
+        struct bytes name = in->headers[i].name;
+        if (!ends_here(in, connection, name) && (takes_credentials || !is_credential(name))) {
             add_line(out, in->headers[i].name, in->headers[i].value);
         }
     }

@@ -3,7 +3,7 @@
 #ifndef NODE_DIALECTS_FUNCTION_HEADERS_H
 #define NODE_DIALECTS_FUNCTION_HEADERS_H
 
-#include "http/http_message.h"
+#include "dialects/dialect.h"
 
 /* Which preferences (RFC 7240) end here. */
 enum prefer_use {
@@ -14,9 +14,12 @@ enum prefer_use {
 
 /* Adds "Name: value\r\n"... to `out`. Left out: hop-by-hop headers, Host, Content-Length and
  * Expect (they belong to this connection), and those that whoever calls the function sets
- * itself: X-Call-Id, Idempotency-Key, X-Attempt. X-Forwarded-For gets the peer appended;
+ * itself: X-Call-Id, Idempotency-Key, X-Attempt; and, unless `function` takes them
+ * (functions.NAME.forward_credentials), what proves who the client is: Authorization, Cookie,
+ * x-api-key. What is left out here is nowhere stored. X-Forwarded-For gets the peer appended;
  * X-Forwarded-Host and -Proto are kept as a load balancer set them, else added. */
-void function_headers_add(struct text *out, const struct http_request *in,
+void function_headers_add(struct text *out, const struct dialect_config *config,
+                          const struct http_request *in, struct bytes function,
                           enum prefer_use prefer);
 
 #endif

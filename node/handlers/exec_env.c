@@ -6,9 +6,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#define OWN_MAX     64u /* variables of the node that are passed on */
 #define REQUEST_MAX 16u /* variables that say the request, without its headers */
-#define LIST_MAX    (OWN_MAX + REQUEST_MAX + EXEC_ENV_HEADERS_MAX)
+#define LIST_MAX    (EXEC_ENV_OWN_MAX + REQUEST_MAX + EXEC_ENV_HEADERS_MAX)
 
 struct exec_env {
     struct text own;     /* "NAME=value\0"... of the node */
@@ -18,34 +17,120 @@ struct exec_env {
     char *list[LIST_MAX + 1];
 };
 
-static bool is_passed_on(const char *variable)
+/* Whether `variable` ("NAME=value") is the one called `name`; "LC_" names several. */
+static bool is_named(const char *variable, const char *name)
 {
-    static const char *const names[] = {"PATH=", "HOME=",   "LANG=", "LC_",
-                                        "TZ=",   "TMPDIR=", "USER="};
-    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
-        if (strncmp(variable, names[i], strlen(names[i])) == 0) {
+    size_t size = strlen(name);
+    return strncmp(variable, name, size) == 0 &&
+           (variable[size] == '=' || (size > 0 && name[size - 1] == '_'));
+}
+
+static bool has_own(const struct exec_env *e, const char *variable)
+{
+    size_t size = strcspn(variable, "=") + 1;
+    for (size_t i = 0; i < e->own_count; i++) {
+        if (strncmp(e->own.at + e->at[i], variable, size) == 0) {
             return true;
         }
     }
     return false;
 }
 
-struct exec_env *exec_env_new(void)
+/* The first of a name stays. ERR_TOOBIG: too many. */
+static int add_own(struct exec_env *e, const char *name_and_mark, const char *value)
 {
-    struct exec_env *e = calloc(1, sizeof *e);
-    if (e == NULL) {
-        return NULL;
+    if (text_failed(&e->own) || has_own(e, name_and_mark)) {
+        return 0;
     }
-    for (char **v = environ; v != NULL && *v != NULL && e->own_count < OWN_MAX; v++) {
-        if (is_passed_on(*v)) {
-            e->at[e->own_count++] = e->own.size;
-            text_add(&e->own, bytes_of(*v, strlen(*v) + 1));
+    if (e->own_count == EXEC_ENV_OWN_MAX) {
+        return ERR_TOOBIG;
+    }
+    e->at[e->own_count++] = e->own.size;
+    text_add_str(&e->own, name_and_mark);
+    text_add(&e->own, bytes_of(value, strlen(value) + 1));
+    return 0;
+}
+
+static bool is_good_name(const char *name, size_t size)
+{
+    for (size_t i = 0; i < size; i++) {
+        if (!isalnum((unsigned char)name[i]) && name[i] != '_') {
+            return false;
         }
     }
-    if (text_failed(&e->own)) {
-        exec_env_free(&e);
+    return size > 0 && !isdigit((unsigned char)name[0]) && strncmp(name, "Http_", 5) != 0;
+}
+
+/* What the configuration asks for. */
+static int add_configured(struct exec_env *e, const char *item, struct errmsg *em)
+{
+    size_t size = strcspn(item, "=");
+    if (!is_good_name(item, size)) {
+        return err_set(em, ERR_MALFORMED,
+                       "env: \"%.*s\" is no name of a variable; allowed: NAME or NAME=value, "
+                       "NAME of letters, digits and _, not Http_...",
+                       (int)size, item);
     }
-    return e;
+    if (item[size] == '=') {
+        return add_own(e, item, "");
+    }
+    const char *value = getenv(item);
+    struct text name_and_mark = {0};
+    text_add_str(&name_and_mark, item);
+    text_add(&name_and_mark, bytes_of("=", sizeof "="));
+    int rc = text_failed(&name_and_mark) ? ERR_NOMEM : 0;
+    if (rc == 0 && value != NULL) {
+        rc = add_own(e, name_and_mark.at, value);
+    }
+    text_fini(&name_and_mark);
+    return rc;
+}
+
+/* Safe of any node: they say where things are and how people here write. */
+static int add_usual(struct exec_env *e, bool has_user)
+{
+    static const char *const names[] = {"PATH", "LANG", "LC_", "TZ", "TMPDIR", "HOME", "USER"};
+    size_t count = sizeof names / sizeof names[0] - (has_user ? 2 : 0);
+    int rc = 0;
+    for (char **v = environ; rc == 0 && v != NULL && *v != NULL; v++) {
+        for (size_t i = 0; rc == 0 && i < count; i++) {
+            rc = is_named(*v, names[i]) ? add_own(e, *v, "") : 0;
+        }
+    }
+    return rc;
+}
+
+static int add_all(struct exec_env *e, const struct exec_env_own *own, struct errmsg *em)
+{
+    int rc = 0;
+    for (size_t i = 0; rc == 0 && i < own->count; i++) {
+        rc = add_configured(e, own->variables[i], em);
+    }
+    if (rc == 0 && own->user != NULL) {
+        rc = add_own(e, "USER=", own->user);
+    }
+    if (rc == 0 && own->home != NULL) {
+        rc = add_own(e, "HOME=", own->home);
+    }
+    if (rc == 0) {
+        rc = add_usual(e, own->has_user);
+    }
+    return rc == 0 && text_failed(&e->own) ? ERR_NOMEM : rc;
+}
+
+int exec_env_new(struct exec_env **out, const struct exec_env_own *own, struct errmsg *em)
+{
+    *out = calloc(1, sizeof **out);
+    int rc = *out == NULL ? ERR_NOMEM : add_all(*out, own, em);
+    if (rc == ERR_TOOBIG) {
+        err_set(em, rc, "env: too many variables; allowed: %u", EXEC_ENV_OWN_MAX);
+    } else if (rc == ERR_NOMEM) {
+        err_set(em, rc, "out of memory");
+    }
+    if (rc != 0) {
+        exec_env_free(out);
+    }
+    return rc;
 }
 
 void exec_env_free(struct exec_env **e)

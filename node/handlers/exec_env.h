@@ -1,8 +1,10 @@
 /* What a program that serves one request sees as its environment: a few variables of the
  * node's own, and the request as OpenFaaS's classic watchdog tells it.
  *
+ *   what functions.NAME.env says        a variable of the node by its name, or NAME=value
  *   PATH HOME LANG LC_* TZ TMPDIR USER   from the node; nothing else of it is shown, for its
- *                                        own settings may hold secrets
+ *                                        own settings may hold secrets. HOME and USER are
+ *                                        those of functions.NAME.user where that is set
  *   Http_Method, Http_Path               always; the path below the function's name
  *   Http_Query                           raw, when there is one
  *   Http_ContentLength, Http_Content_Length
@@ -23,8 +25,19 @@
 
 struct exec_env;
 
-/* Takes what it needs of the node's environment. NULL: out of memory. */
-struct exec_env *exec_env_new(void);
+#define EXEC_ENV_OWN_MAX 64u /* variables that are not the request's; over it a fault */
+
+/* Borrowed for one call. */
+struct exec_env_own {
+    char *const *variables; /* NAME, or NAME=value; a node without the variable passes none */
+    size_t count;
+    bool has_user;           /* the program runs as somebody else: */
+    const char *user, *home; /* NULL: not known, so not told */
+};
+
+/* Takes what it needs of the node's environment. ERR_MALFORMED: a name that is none, or the
+ * request's (Http_*). ERR_TOOBIG, ERR_NOMEM. `em` says which. */
+int exec_env_new(struct exec_env **out, const struct exec_env_own *own, struct errmsg *em);
 void exec_env_free(struct exec_env **e); /* accepts a pointer to NULL */
 
 /* The environment for one execution, NULL-terminated "NAME=value" strings; valid until the

@@ -16,10 +16,25 @@ struct handler_env {
     size_t body_max;            /* limits.body_bytes */
     size_t header_max;          /* limits.header_bytes */
     uint32_t concurrency_total; /* sum over the functions: how much can run at once */
+    char *const *plugin_dirs;   /* plugins.path; none: wherever the target says */
+    size_t plugin_dir_count;
+    bool core_dumps; /* debug.core_dumps: programs may leave theirs too */
     void *owner;
     /* Exactly once for each started execution that was not stopped. It may come from inside
      * start() already (builtins), never from inside stop(). */
     void (*on_done)(void *owner, uint64_t execution_id, struct execution_outcome *outcome);
+};
+
+/* What is configured for one function: functions.NAME. Borrowed for the call of open(). */
+struct handler_function {
+    struct bytes target; /* "exec:/bin/x -a" */
+    uint32_t concurrency;
+    /* Of programs (exec:) only. */
+    char *const *variables; /* NAME of the node's own, or NAME=value */
+    size_t variable_count;
+    const char *user, *dir; /* NULL or empty: the node's own */
+    uint64_t memory_bytes;  /* these four: 0 is no limit of its own; see io/confine.h */
+    uint32_t cpu_s, files, processes;
 };
 
 /* One configured function of a handler. */
@@ -27,9 +42,9 @@ struct handler_target;
 
 struct handler {
     const char *scheme; /* "http://", "exec:", "plugin:", "builtin:" */
-    /* Makes a target from its configured text ("exec:/bin/x -a"). ERR_MALFORMED, ERR_IO:
-     * `em` says what is wrong and what is allowed; nothing is left behind. */
-    int (*open)(const struct handler_env *env, struct bytes target, uint32_t concurrency,
+    /* Makes a target. ERR_MALFORMED, ERR_IO, ERR_NOTFOUND: `em` says what is wrong and what is
+     * allowed; nothing is left behind. */
+    int (*open)(const struct handler_env *env, const struct handler_function *function,
                 struct handler_target **out, struct errmsg *em);
     /* Begins an execution. ERR_NOMEM/ERR_FULL/ERR_IO: not begun, no on_done; the core treats
      * it as EXECUTION_FAILED. */

@@ -205,12 +205,12 @@ static bool kind_parse(struct bytes name, enum kind *out)
     return false;
 }
 
-static int builtin_open(const struct handler_env *env, struct bytes target,
-                        uint32_t concurrency, struct handler_target **out, struct errmsg *em)
+static int builtin_open(const struct handler_env *env, const struct handler_function *function,
+                        struct handler_target **out, struct errmsg *em)
 {
     *out = NULL;
     enum kind kind;
-    struct bytes name = target;
+    struct bytes name = function->target;
     bytes_cut_front_nocase(&name, handler_builtin.scheme);
     if (!kind_parse(name, &kind)) {
         return err_set(em, ERR_MALFORMED,
@@ -226,7 +226,7 @@ static int builtin_open(const struct handler_env *env, struct bytes target,
     t->kind = kind;
     if (kind == KIND_SLEEP) {
         t->timer = timer_new(env->loop, on_due, t);
-        if (t->timer == NULL || sleepers_init(&t->sleepers, concurrency) != 0) {
+        if (t->timer == NULL || sleepers_init(&t->sleepers, function->concurrency) != 0) {
             builtin_close(t);
             return err_set(em, ERR_NOMEM, "out of memory");
         }

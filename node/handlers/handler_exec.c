@@ -23,6 +23,8 @@ struct handler_target {
     struct handler_env env;
     struct exec_command command;
     struct exec_env *program_env;
+    char *dir;
+    struct confinement confinement;
     struct list runs;
 };
 
@@ -92,6 +94,8 @@ static void verdict_print(char out[VERDICT_MAX], const struct process_end *end)
         [SIGPIPE] = "broken pipe",
         [SIGALRM] = "alarm clock",
         [SIGTERM] = "terminated",
+        [SIGXCPU] = "CPU time limit exceeded",
+        [SIGXFSZ] = "file size limit exceeded",
     };
     size_t number = (size_t)end->term_signal;
     if (number == 0) {
@@ -183,6 +187,7 @@ static int exec_start(struct handler_target *t, const struct execution *x)
         .file = t->command.file,
         .argv = t->command.argv,
         .env = env,
+        .confinement = &t->confinement,
         .input = x->request->body,
         .on_room = on_room,
         .on_output = on_output,
@@ -218,13 +223,35 @@ static void exec_close(struct handler_target *t)
     assert(list_is_empty(&t->runs));
     exec_command_fini(&t->command);
     exec_env_free(&t->program_env);
+    confine_fini(&t->confinement);
+    free(t->dir);
     free(t);
 }
 
-static int exec_open(const struct handler_env *env, struct bytes target, uint32_t concurrency,
+static int confine(struct handler_target *t, const struct handler_function *f,
+                   struct errmsg *em)
+{
+    struct confinement *c = &t->confinement;
+    *c = (struct confinement){
+        .cpu_s = f->cpu_s,
+        .memory_bytes = f->memory_bytes,
+        .files = f->files,
+        .processes = f->processes,
+        .allows_core_dumps = t->env.core_dumps,
+    };
+    if (f->dir != NULL && f->dir[0] != '\0') {
+        t->dir = strdup(f->dir);
+        if (t->dir == NULL) {
+            return err_set(em, ERR_NOMEM, "out of memory");
+        }
+        c->dir = t->dir;
+    }
+    return f->user == NULL || f->user[0] == '\0' ? 0 : confine_as(c, f->user, em);
+}
+
+static int exec_open(const struct handler_env *env, const struct handler_function *function,
                      struct handler_target **out, struct errmsg *em)
 {
-    (void)concurrency; /* the core's limit on what runs at once is ours on processes */
     *out = NULL;
     struct handler_target *t = calloc(1, sizeof *t);
     if (t == NULL) {
@@ -232,11 +259,24 @@ static int exec_open(const struct handler_env *env, struct bytes target, uint32_
     }
     t->env = *env;
     list_init(&t->runs);
+    struct bytes target = function->target;
     bytes_cut_front_nocase(&target, handler_exec.scheme);
     int rc = exec_command_parse(&t->command, target, em);
     if (rc == 0) {
-        t->program_env = exec_env_new();
-        rc = t->program_env != NULL ? 0 : err_set(em, ERR_NOMEM, "out of memory");
+        rc = confine(t, function, em);
+    }
+    if (rc == 0) {
+        struct exec_env_own own = {
+            .variables = function->variables,
+            .count = function->variable_count,
+            .has_user = t->confinement.has_user,
+            .user = t->confinement.user,
+            .home = t->confinement.home,
+        };
+        rc = exec_env_new(&t->program_env, &own, em);
+    }
+    if (rc == 0) {
+        rc = process_try(t->command.file, &t->confinement, em);
     }
     if (rc != 0) {
         exec_close(t);

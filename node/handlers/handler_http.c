@@ -167,10 +167,11 @@ static void http_close(struct handler_target *t)
     free(t);
 }
 
-static int http_open(const struct handler_env *env, struct bytes target, uint32_t concurrency,
+static int http_open(const struct handler_env *env, const struct handler_function *function,
                      struct handler_target **out, struct errmsg *em)
 {
     *out = NULL;
+    struct bytes target = function->target;
     size_t origin_size;
     int rc = http_origin_check(target, &origin_size, em);
     if (rc != 0) {
@@ -190,7 +191,7 @@ static int http_open(const struct handler_env *env, struct bytes target, uint32_
         .budget = env->budget,
         .body_max = env->body_max,
         .header_max = env->header_max,
-        .connections_max = concurrency,
+        .connections_max = function->concurrency,
         .connect_timeout_ms = CONNECT_TIMEOUT_MS,
     };
     struct bytes authority = bytes_of(at, origin_size);

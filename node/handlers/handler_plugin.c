@@ -300,7 +300,7 @@ static int init_instance(struct handler_target *t, struct bytes config, struct e
     return 0;
 }
 
-static int plugin_open(const struct handler_env *env, struct bytes target, uint32_t concurrency,
+static int plugin_open(const struct handler_env *env, const struct handler_function *function,
                        struct handler_target **out, struct errmsg *em)
 {
     *out = NULL;
@@ -310,14 +310,17 @@ static int plugin_open(const struct handler_env *env, struct bytes target, uint3
     }
     t->env = *env;
     list_init(&t->tasks);
+    struct bytes target = function->target;
     bytes_cut_front_nocase(&target, handler_plugin.scheme);
     struct bytes path = bytes_cut_at(&target, ' ');
-    int rc = plugin_library_load(&t->library, path, em);
+    struct plugin_dirs dirs = {.items = env->plugin_dirs, .count = env->plugin_dir_count};
+    int rc = plugin_library_load(&t->library, path, &dirs, em);
     if (rc == 0) {
         rc = init_instance(t, target, em);
     }
     if (rc == 0) {
-        rc = work_open(&t->work, env->loop, concurrency == 0 ? 1 : concurrency);
+        uint32_t threads = function->concurrency == 0 ? 1 : function->concurrency;
+        rc = work_open(&t->work, env->loop, threads);
         if (rc != 0) {
             err_set(em, rc, "no threads for the plugin: %s", err_text(rc));
         }

@@ -11,9 +11,22 @@ struct plugin_library {
     const struct callbackd_plugin *plugin;
 };
 
-/* ERR_MALFORMED: the path has no '/'. ERR_IO: not there, not a library, not a plugin, or of
- * another ABI. ERR_NOMEM. `em` says which; nothing stays loaded then. */
-int plugin_library_load(struct plugin_library *out, struct bytes path, struct errmsg *em);
+/* plugins.path: where plugins may be. None: anywhere. */
+struct plugin_dirs {
+    char *const *items;
+    size_t count;
+};
+
+/* What runs in the node has all that the node has. So the file is the one that the path leads
+ * to in the end, links and all; that must lie below one of `dirs`; and neither the file nor a
+ * folder above it may be everybody's to write (folders with the sticky bit may, as nobody can
+ * put another file in the place of somebody else's there).
+ *
+ * ERR_MALFORMED: the path is not absolute. ERR_IO: not there, not where plugins may be,
+ * everybody's to write, not a library, not a plugin, or of another ABI. ERR_NOMEM. `em` says
+ * which; nothing stays loaded then. */
+int plugin_library_load(struct plugin_library *out, struct bytes path,
+                        const struct plugin_dirs *dirs, struct errmsg *em);
 
 /* No code of it runs any more. */
 void plugin_library_unload(struct plugin_library *l);

@@ -1,16 +1,23 @@
 #include "io/process.h"
 
+#include "io/spawn.h"
+#include "io/watch.h"
+
 #include <assert.h>
 #include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/pidfd.h>
+#include <sys/wait.h>
 #include <unistd.h>
 #include <uv.h>
 
 /* A process goes through three ends, in any order: its input is written (or refused), its
  * output is at end of file, it has exited. The owner hears of the last two together. */
 struct process {
-    uv_process_t uv;
+    struct watch *exit; /* of `pidfd`, which is readable when the program has ended */
+    int pidfd;
     uv_pipe_t input, output;
     uv_timer_t drain;
     uv_write_t write;
@@ -18,19 +25,23 @@ struct process {
     struct process_config config; /* on_end NULL: the owner has gone */
     struct process_end end;
     pid_t group;
-    uint32_t open_handles; /* the memory goes away with the last one */
+    uint32_t uses; /* handles, and a program not waited for; the memory goes with the last */
     bool has_exited, output_ended;
 };
 
-static void on_handle_closed(uv_handle_t *handle)
+static void release(struct process *p)
 {
-    struct process *p = handle->data;
-    assert(p->open_handles > 0);
-    p->open_handles--;
-    if (p->open_handles == 0) {
+    assert(p->uses > 0);
+    p->uses--;
+    if (p->uses == 0) {
         buf_drop(&p->input_bytes);
         free(p);
     }
+}
+
+static void on_handle_closed(uv_handle_t *handle)
+{
+    release(handle->data);
 }
 
 static void close_handle(void *handle)
@@ -72,18 +83,32 @@ static void on_drained(uv_timer_t *timer)
     end_when_all_is_known(p);
 }
 
-static void on_exit_seen(uv_process_t *uv, int64_t exit_status, int term_signal)
+static void end_seen(struct process *p, int status)
 {
-    struct process *p = uv->data;
     p->has_exited = true;
-    p->end.exit_status = (int)exit_status;
-    p->end.term_signal = term_signal;
-    close_handle(&p->uv);
+    p->end.exit_status = WIFEXITED(status) ? WEXITSTATUS(status) : 0;
+    p->end.term_signal = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
     if (p->config.on_end != NULL && !p->output_ended) {
         int rc = uv_timer_start(&p->drain, on_drained, PROCESS_DRAIN_MS, 0);
         assert(rc == 0); /* fails on closing handles only */
     }
     end_when_all_is_known(p);
+}
+
+static void on_exit_ready(void *owner, int fd, struct watch_ready ready)
+{
+    (void)ready;
+    struct process *p = owner;
+    int status;
+    pid_t pid = waitpid(p->group, &status, WNOHANG);
+    if (pid == 0) {
+        return; /* woken for nothing */
+    }
+    assert(pid == p->group); /* a child of ours, that nobody else waits for */
+    watch_close(&p->exit);
+    close(fd);
+    end_seen(p, status);
+    release(p);
 }
 
 static void on_alloc(uv_handle_t *handle, size_t suggested_size, uv_buf_t *out)
@@ -152,32 +177,6 @@ static int pipes_open(struct pipes *out)
     return rc;
 }
 
-/* Libraries do not open everything with CLOEXEC, nor does whoever started the node. One call
- * for all; a kernel before 5.11 does not know it, and then what is ours is closed only. */
-static void keep_descriptors_to_ourselves(void)
-{
-    close_range(STDERR_FILENO + 1, ~0u, CLOSE_RANGE_CLOEXEC);
-}
-
-static int spawn(struct process *p, struct loop *l, const struct pipes *pipes)
-{
-    uv_stdio_container_t stdio[3] = {
-        {.flags = UV_INHERIT_FD, .data.fd = pipes->input[0]},
-        {.flags = UV_INHERIT_FD, .data.fd = pipes->output[1]},
-        {.flags = UV_INHERIT_FD, .data.fd = pipes->output[1]},
-    };
-    uv_process_options_t options = {
-        .exit_cb = on_exit_seen,
-        .file = p->config.file,
-        .args = p->config.argv,
-        .env = p->config.env,
-        .flags = UV_PROCESS_DETACHED, /* setsid(): the group is the program's own */
-        .stdio_count = 3,
-        .stdio = stdio,
-    };
-    return uv_spawn(loop_uv(l), &p->uv, &options);
-}
-
 static struct process *process_new(struct loop *l, const struct process_config *config)
 {
     struct process *p = calloc(1, sizeof *p);
@@ -185,54 +184,112 @@ static struct process *process_new(struct loop *l, const struct process_config *
         return NULL;
     }
     p->config = *config;
-    p->uv.data = p->input.data = p->output.data = p->drain.data = p->write.data = p;
+    p->input.data = p->output.data = p->drain.data = p->write.data = p;
     int rc = uv_pipe_init(loop_uv(l), &p->input, 0);
     rc |= uv_pipe_init(loop_uv(l), &p->output, 0);
     rc |= uv_timer_init(loop_uv(l), &p->drain);
     assert(rc == 0); /* none takes a system resource */
-    p->open_handles = 3;
+    p->uses = 3;
     return p;
 }
 
-static int spawn_error(int rc, const struct process_config *config, struct errmsg *em)
+static int spawn_error(const struct spawn_fault *f, const char *file, struct errmsg *em)
 {
-    bool will_pass = rc == UV_EAGAIN || rc == UV_EMFILE || rc == UV_ENFILE || rc == UV_ENOMEM;
-    return err_set(em, will_pass ? ERR_FULL : ERR_NOTFOUND, "cannot run %s: %s", config->file,
-                   uv_strerror(rc));
+    bool will_pass = f->step == CONFINE_DONE && (f->code == EAGAIN || f->code == EMFILE ||
+                                                 f->code == ENFILE || f->code == ENOMEM);
+    int rc = will_pass ? ERR_FULL : ERR_NOTFOUND;
+    char room[128];
+    const char *why = strerror_r(f->code, room, sizeof room);
+    if (f->step == CONFINE_DONE) {
+        return err_set(em, rc, "cannot run %s: %s", file, why);
+    }
+    return err_set(em, rc, "cannot run %s: %s: %s", file, confine_step_text(f->step), why);
+}
+
+/* The end of a child that could not be watched. */
+static void end_unwatched(pid_t pid)
+{
+    killpg(pid, SIGKILL);
+    while (waitpid(pid, NULL, 0) < 0 && errno == EINTR) {
+        continue;
+    }
+}
+
+/* Hears of the program's end from now on. False: it was ended at once, errno says why. */
+static bool watch_program(struct process *p, struct loop *l, pid_t pid)
+{
+    p->group = pid;
+    p->pidfd = pidfd_open(pid, 0);
+    if (p->pidfd < 0) {
+        int code = errno;
+        end_unwatched(pid);
+        errno = code;
+        return false;
+    }
+    if (watch_open(&p->exit, l, p->pidfd, on_exit_ready, p) != 0 ||
+        watch_set(p->exit, true, false) != 0) {
+        watch_close(&p->exit);
+        close(p->pidfd);
+        end_unwatched(pid);
+        errno = ENOMEM; /* the only reason with a good descriptor */
+        return false;
+    }
+    p->uses++;
+    return true;
+}
+
+static bool start_program(struct process *p, struct loop *l, const struct pipes *pipes,
+                          struct spawn_fault *fault)
+{
+    const struct spawn_config config = {
+        .file = p->config.file,
+        .argv = p->config.argv,
+        .env = p->config.env,
+        .input = pipes->input[0],
+        .output = pipes->output[1],
+        .confinement = p->config.confinement,
+    };
+    pid_t pid;
+    if (spawn(&pid, &config, fault) != 0) {
+        return false;
+    }
+    if (!watch_program(p, l, pid)) {
+        *fault = (struct spawn_fault){.code = errno};
+        return false;
+    }
+    return true;
 }
 
 int process_spawn(struct process **out, struct loop *l, const struct process_config *config,
                   struct errmsg *em)
 {
     *out = NULL;
+    struct spawn_fault fault = {.code = ENOMEM};
     struct pipes pipes;
     int rc = pipes_open(&pipes);
     if (rc != 0) {
-        return spawn_error(rc, config, em);
+        fault.code = -rc; /* libuv's codes are the system's, negated */
+        return spawn_error(&fault, config->file, em);
     }
+    bool has_started = false;
     struct process *p = process_new(l, config);
     if (p == NULL) {
         close(pipes.input[1]);
         close(pipes.output[0]);
-        rc = UV_ENOMEM;
         goto out;
     }
     rc = uv_pipe_open(&p->input, pipes.input[1]);
     rc |= uv_pipe_open(&p->output, pipes.output[0]);
     assert(rc == 0); /* fresh pipes in the right mode */
-    keep_descriptors_to_ourselves();
-    rc = spawn(p, l, &pipes);
-    p->open_handles++; /* also a process that was not started must be closed */
-    if (rc != 0) {
-        close_handle(&p->uv);
+    has_started = start_program(p, l, &pipes, &fault);
+    p->config.argv = p->config.env = NULL; /* were borrowed */
+    if (!has_started) {
         close_handle(&p->input);
         close_handle(&p->output);
         close_handle(&p->drain);
         goto out;
     }
-    p->group = p->uv.pid;
     p->input_bytes = config->input == NULL ? NULL : buf_share(config->input);
-    p->config.argv = p->config.env = NULL; /* were borrowed */
     rc = uv_read_start((uv_stream_t *)&p->output, on_alloc, on_read);
     assert(rc == 0); /* an open pipe that nobody reads yet */
     write_input(p);
@@ -240,7 +297,32 @@ int process_spawn(struct process **out, struct loop *l, const struct process_con
 out:
     close(pipes.input[0]);
     close(pipes.output[1]);
-    return rc == 0 ? 0 : spawn_error(rc, config, em);
+    return has_started ? 0 : spawn_error(&fault, config->file, em);
+}
+
+int process_try(const char *file, const struct confinement *confinement, struct errmsg *em)
+{
+    struct spawn_fault fault;
+    struct pipes pipes;
+    int rc = pipes_open(&pipes);
+    if (rc != 0) {
+        fault = (struct spawn_fault){.code = -rc};
+        return spawn_error(&fault, file, em);
+    }
+    const struct spawn_config config = {
+        .file = file,
+        .input = pipes.input[0],
+        .output = pipes.output[1],
+        .confinement = confinement,
+        .is_trial = true,
+    };
+    pid_t pid;
+    rc = spawn(&pid, &config, &fault);
+    for (size_t i = 0; i < 2; i++) {
+        close(pipes.input[i]);
+        close(pipes.output[i]);
+    }
+    return rc == 0 ? 0 : spawn_error(&fault, file, em);
 }
 
 void process_kill(struct process **p)

@@ -55,9 +55,10 @@ static void yaml_that_is_not_ours_is_refused(void **state)
     assert_only_fault("- a\n", ":1: YAML: is not a mapping; allowed: nested keys");
     assert_only_fault("webhook:\n  allow: [a, [b]]\n",
                       ":2: webhook.allow: has an item that is not one value; allowed: [a, b]");
-    assert_only_fault("---\nb: 2\n",
-                      ":2: b: unknown key; allowed here: name listen admin cluster callback "
-                      "jube status limits shutdown webhook tls auth log functions");
+    assert_only_fault(
+        "---\nb: 2\n",
+        ":2: b: unknown key; allowed here: name listen admin cluster callback "
+        "jube status limits shutdown webhook tls auth log plugins debug functions");
     assert_only_fault("name: a\n---\nname: b\n",
                       ":2: YAML: a second document begins; allowed: one document");
     assert_only_fault("? [a]\n: 1\nname: x\n",

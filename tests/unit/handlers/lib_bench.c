@@ -54,12 +54,18 @@ void bench_fini(struct bench *b)
 
 struct handler_target *bench_open(struct bench *b, const char *target)
 {
+    struct handler_function function = {.target = bytes_text(target), .concurrency = 16};
+    return bench_open_as(b, &function);
+}
+
+struct handler_target *bench_open_as(struct bench *b, const struct handler_function *function)
+{
     struct errmsg em = {{0}};
     struct handler_target *t;
-    const struct handler *h = handler_for(bytes_text(target));
+    const struct handler *h = handler_for(function->target);
     assert_non_null(h);
-    if (h->open(&b->env, bytes_text(target), 16, &t, &em) != 0) {
-        fail_msg("%s: %s", target, em.text);
+    if (h->open(&b->env, function, &t, &em) != 0) {
+        fail_msg("%.*s: %s", BYTES_ARG(function->target), em.text);
     }
     assert_non_null(t);
     return t;
@@ -67,11 +73,17 @@ struct handler_target *bench_open(struct bench *b, const char *target)
 
 const char *bench_refusal(struct bench *b, const char *target, int code)
 {
+    struct handler_function function = {.target = bytes_text(target), .concurrency = 16};
+    return bench_refusal_of(b, &function, code);
+}
+
+const char *bench_refusal_of(struct bench *b, const struct handler_function *function, int code)
+{
     static struct errmsg em;
     struct handler_target *t;
-    const struct handler *h = handler_for(bytes_text(target));
+    const struct handler *h = handler_for(function->target);
     assert_non_null(h);
-    assert_int_equal(h->open(&b->env, bytes_text(target), 16, &t, &em), code);
+    assert_int_equal(h->open(&b->env, function, &t, &em), code);
     assert_null(t);
     return em.text;
 }

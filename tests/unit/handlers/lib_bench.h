@@ -32,6 +32,11 @@ struct handler_target *bench_open(struct bench *b, const char *target);
 /* What opening `target` says is wrong with it; it must be refused with `code`. Static text. */
 const char *bench_refusal(struct bench *b, const char *target, int code);
 
+/* The same of a function with more than a target. */
+struct handler_target *bench_open_as(struct bench *b, const struct handler_function *function);
+const char *bench_refusal_of(struct bench *b, const struct handler_function *function,
+                             int code);
+
 struct bench_call {
     const char *method, *path, *query, *headers; /* NULL: POST, empty, empty, none */
     const void *body;

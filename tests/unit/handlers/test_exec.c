@@ -1,6 +1,6 @@
 #include "lib_bench.h"
+#include "lib_script.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
@@ -8,28 +8,12 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
 static const struct handler *const h = &handler_exec;
-static char folder[] = "/tmp/callbackd-exec-XXXXXX";
-
-/* The path of a shell script with this text; static. */
-static const char *script(const char *text)
-{
-    static char path[128];
-    static unsigned count;
-    snprintf(path, sizeof path, "%s/%u.sh", folder, count++);
-    int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0700);
-    assert_true(fd >= 0);
-    assert_int_equal(write(fd, text, strlen(text)), strlen(text));
-    close(fd);
-    return path;
-}
-
 static struct handler_target *open_script(struct bench *b, const char *text)
 {
     char target[256];
@@ -304,7 +288,7 @@ static void stop_kills_grandchildren_too(void **state)
     struct bench b;
     bench_init(&b);
     char text[512], path[128];
-    snprintf(path, sizeof path, "%s/grandchild", folder);
+    snprintf(path, sizeof path, "%s/grandchild", script_folder);
     snprintf(text, sizeof text,
              "sh -c 'trap \"\" TERM HUP INT; echo $$ > %s.tmp; mv %s.tmp %s; "
              "while :; do sleep 1000; done' &\nwait\n",
@@ -332,7 +316,7 @@ static void what_a_program_leaves_behind_is_killed(void **state)
     struct bench b;
     bench_init(&b);
     char text[512], path[128];
-    snprintf(path, sizeof path, "%s/left", folder);
+    snprintf(path, sizeof path, "%s/left", script_folder);
     snprintf(text, sizeof text,
              "sleep 1000 >/dev/null 2>&1 </dev/null &\necho $! > %s\necho answered\n", path);
     struct handler_target *t = open_script(&b, text);
@@ -405,7 +389,7 @@ static void program_that_vanished_is_a_crash_with_its_reason(void **state)
     unlink(path);
     struct bench_outcome *o = bench_run(&b, h, t, &call);
     assert_int_equal(o->outcome.end, EXECUTION_CRASHED);
-    assert_non_null(strstr(o->detail, "no such file"));
+    assert_non_null(strstr(o->detail, "No such file"));
     h->close(t);
     bench_fini(&b);
 }
@@ -432,23 +416,6 @@ static void many_at_once_answer_each_its_own(void **state)
     bench_fini(&b);
 }
 
-static int make_folder(void **state)
-{
-    (void)state;
-    return mkdtemp(folder) == NULL ? -1 : 0;
-}
-
-static int remove_folder(void **state)
-{
-    (void)state;
-    DIR *d = opendir(folder);
-    for (struct dirent *e = readdir(d); e != NULL; e = readdir(d)) {
-        unlinkat(dirfd(d), e->d_name, 0);
-    }
-    closedir(d);
-    return rmdir(folder);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -471,5 +438,5 @@ int main(void)
         cmocka_unit_test(program_that_vanished_is_a_crash_with_its_reason),
         cmocka_unit_test(many_at_once_answer_each_its_own),
     };
-    return cmocka_run_group_tests(tests, make_folder, remove_folder);
+    return cmocka_run_group_tests(tests, script_folder_make, script_folder_remove);
 }

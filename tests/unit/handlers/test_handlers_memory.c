@@ -49,8 +49,9 @@ static bool walk(struct bench *b, const char *target, unsigned n)
     const struct handler *h = handler_for(bytes_text(target));
     struct handler_target *t;
     struct errmsg em = {{0}};
+    struct handler_function function = {.target = bytes_text(target), .concurrency = 4};
     heap_faults_set(n);
-    int rc = h->open(&b->env, bytes_text(target), 4, &t, &em);
+    int rc = h->open(&b->env, &function, &t, &em);
     if (rc == 0) {
         run_one(b, h, t, r);
         run_one(b, h, t, r);

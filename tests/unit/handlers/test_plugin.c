@@ -1,9 +1,11 @@
 #include "lib_bench.h"
 
+#include <ftw.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -250,6 +252,85 @@ static void what_is_no_plugin_is_a_fault_at_start(void **state)
     assert_non_null(strstr(em, "plugin:/path/lib.so"));
     em = bench_refusal(&b, "plugin:/etc/passwd", ERR_IO);
     assert_non_null(strstr(em, "/etc/passwd"));
+    em = bench_refusal(&b, "plugin:./trial_plugin.so", ERR_MALFORMED);
+    assert_non_null(strstr(em, "absolute path"));
+    bench_fini(&b);
+}
+
+static char place[] = "/tmp/callbackd-plugin-XXXXXX";
+
+/* A copy of the plugin at PLACE/NAME with that mode. */
+static void put_plugin(const char *name, mode_t mode)
+{
+    static char bytes[4 * 1024 * 1024];
+    char path[512];
+    snprintf(path, sizeof path, "%s/score_plugin.so", PLUGIN_FOLDER);
+    FILE *from = fopen(path, "rb");
+    assert_non_null(from);
+    size_t size = fread(bytes, 1, sizeof bytes, from);
+    assert_true(size > 0 && size < sizeof bytes);
+    fclose(from);
+    snprintf(path, sizeof path, "%s/%s", place, name);
+    FILE *to = fopen(path, "wb");
+    assert_non_null(to);
+    assert_int_equal(fwrite(bytes, 1, size, to), size);
+    fclose(to);
+    assert_int_equal(chmod(path, mode), 0);
+}
+
+static int remove_one(const char *path, const struct stat *st, int flag, struct FTW *ftw)
+{
+    (void)st;
+    (void)flag;
+    (void)ftw;
+    return remove(path);
+}
+
+static void plugin_comes_only_from_where_plugins_may_be(void **state)
+{
+    (void)state;
+    struct bench b;
+    bench_init(&b);
+    char sibling[64], good[64], link[64], out[64], target[128];
+    assert_non_null(mkdtemp(place));
+    snprintf(good, sizeof good, "%s/good", place);
+    snprintf(sibling, sizeof sibling, "%s/goods", place); /* begins with the same letters */
+    snprintf(link, sizeof link, "%s/link", place);
+    assert_int_equal(mkdir(good, 0755), 0);
+    assert_int_equal(mkdir(sibling, 0755), 0);
+    assert_int_equal(symlink("good", link), 0);
+    put_plugin("good/one.so", 0755);
+    put_plugin("goods/one.so", 0755);
+    put_plugin("good/open.so", 0777);
+    snprintf(out, sizeof out, "%s/good/out.so", place);
+    assert_int_equal(symlink("../goods/one.so", out), 0);
+    char *dirs[] = {"/no/such/folder", link};
+    b.env.plugin_dirs = dirs;
+    b.env.plugin_dir_count = 2;
+    static const struct {
+        const char *path, *fault; /* NULL: it may */
+    } all[] = {
+        {"good/one.so", NULL},
+        {"link/../good/./one.so", NULL},
+        {"goods/one.so", "none of the folders"},
+        {"good/out.so", "none of the folders"},
+        {"good/../goods/one.so", "none of the folders"},
+        {"good/open.so", "everybody's to write"},
+    };
+    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
+        snprintf(target, sizeof target, "plugin:%s/%s", place, all[i].path);
+        if (all[i].fault == NULL) {
+            h->close(bench_open(&b, target));
+        } else {
+            assert_non_null(strstr(bench_refusal(&b, target, ERR_IO), all[i].fault));
+        }
+    }
+    assert_int_equal(chmod(good, 0777), 0); /* somebody could put another file there */
+    snprintf(target, sizeof target, "plugin:%s/good/one.so", place);
+    assert_non_null(strstr(bench_refusal(&b, target, ERR_IO), "everybody's to write"));
+    assert_int_equal(chmod(good, 01777), 0);
+    h->close(bench_open(&b, target));
+    assert_int_equal(nftw(place, remove_one, 8, FTW_DEPTH | FTW_PHYS), 0);
     bench_fini(&b);
 }
 
@@ -268,6 +349,7 @@ int main(void)
         cmocka_unit_test(plugin_that_hangs_keeps_one_thread_only),
         cmocka_unit_test(close_waits_for_running_ones_and_then_calls_fini),
         cmocka_unit_test(what_is_no_plugin_is_a_fault_at_start),
+        cmocka_unit_test(plugin_comes_only_from_where_plugins_may_be),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
