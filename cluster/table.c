@@ -28,15 +28,14 @@ static uint32_t *bucket_at(const struct table *t, uint32_t index)
 /* Buckets below the split point have been divided already: they use one bit more. */
 static uint32_t bucket_of(const struct table *t, const void *key)
 {
-    uint64_t hash = hash_16((const uint8_t *)key, t->config.key);
-    uint32_t low = 1u << (31 - (uint32_t)__builtin_clz(t->bucket_count));
-    uint32_t index = (uint32_t)hash & (2 * low - 1);
-    return index < t->bucket_count ? index : index & (low - 1);
+    uint32_t hash = (uint32_t)hash_16((const uint8_t *)key, t->config.key);
+    uint32_t index = hash & (2 * t->low - 1);
+    return index < t->bucket_count ? index : index & (t->low - 1);
 }
 
 int table_init(struct table *t, const struct table_config *config)
 {
-    *t = (struct table){.config = *config, .bucket_count = FIRST_COUNT};
+    *t = (struct table){.config = *config, .bucket_count = FIRST_COUNT, .low = FIRST_COUNT};
     t->segments = calloc(8, sizeof *t->segments);
     if (t->segments == NULL) {
         return ERR_NOMEM;
@@ -85,12 +84,14 @@ static int grow(struct table *t)
     if (t->bucket_count >> SEGMENT_BITS == t->segment_count && segment_add(t) != 0) {
         return ERR_NOMEM;
     }
-    uint32_t low = 1u << (31 - (uint32_t)__builtin_clz(t->bucket_count));
-    uint32_t source = t->bucket_count - low;
+    uint32_t source = t->bucket_count - t->low;
     uint32_t handle = *bucket_at(t, source);
     *bucket_at(t, source) = 0;
     *bucket_at(t, t->bucket_count) = 0;
     t->bucket_count++;
+    if (t->bucket_count == 2 * t->low) {
+        t->low *= 2;
+    }
     while (handle != 0) {
         uint32_t *link = next_of(t, handle);
         uint32_t next = *link;
@@ -106,9 +107,11 @@ static int grow(struct table *t)
 static void shrink(struct table *t)
 {
     uint32_t last = t->bucket_count - 1;
-    uint32_t low = 1u << (31 - (uint32_t)__builtin_clz(last));
+    if (last < t->low) {
+        t->low /= 2;
+    }
     uint32_t handle = *bucket_at(t, last);
-    uint32_t *target = bucket_at(t, last - low);
+    uint32_t *target = bucket_at(t, last - t->low);
     while (handle != 0) {
         uint32_t *link = next_of(t, handle);
         uint32_t next = *link;
@@ -141,7 +144,7 @@ uint32_t table_find(const struct table *t, const struct guid *key)
     uint32_t handle = *bucket_at(t, bucket_of(t, key));
     while (handle != 0) {
         const void *item = item_at(t, handle);
-        if (memcmp(item, key, GUID_SIZE) == 0) {
+        if (guid_equal(item, key)) {
             return handle;
         }
         handle = *(const uint32_t *)(const void *)((const char *)item + t->config.next_offset);

@@ -24,6 +24,7 @@ struct table {
     uint32_t segment_room;
     uint32_t segment_count;
     uint32_t bucket_count; /* >= the first segment's */
+    uint32_t low;          /* the largest power of two in it */
     uint32_t count;
 };
 

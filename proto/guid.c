@@ -2,6 +2,8 @@
 
 #include "base/err.h"
 
+#include <endian.h>
+
 /* Where the tag stands: octets 13-15, the end of the node field, so that the text's last six
  * digits name the home. */
 #define TAG_AT 13
@@ -23,14 +25,13 @@ uint32_t guid_home_tag(const struct guid *g)
     return (uint32_t)g->at[TAG_AT] << 16 | (uint32_t)g->at[TAG_AT + 1] << 8 | g->at[TAG_AT + 2];
 }
 
-static int hex_value(uint8_t c)
-{
-    if (c >= '0' && c <= '9') {
-        return c - '0';
-    }
-    c |= 0x20;
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
+/* A digit's value plus one; 0: it is none. */
+static const uint8_t digits[256] = {
+    ['0'] = 1,  ['1'] = 2,  ['2'] = 3,  ['3'] = 4,  ['4'] = 5,  ['5'] = 6,
+    ['6'] = 7,  ['7'] = 8,  ['8'] = 9,  ['9'] = 10, ['a'] = 11, ['b'] = 12,
+    ['c'] = 13, ['d'] = 14, ['e'] = 15, ['f'] = 16, ['A'] = 11, ['B'] = 12,
+    ['C'] = 13, ['D'] = 14, ['E'] = 15, ['F'] = 16,
+};
 
 int guid_parse(struct guid *out, struct bytes text)
 {
@@ -49,45 +50,44 @@ int guid_parse(struct guid *out, struct bytes text)
                 return ERR_MALFORMED;
             }
         }
-        int high = hex_value(text.at[at]);
-        int low = hex_value(text.at[at + 1]);
-        if (high < 0 || low < 0) {
+        uint32_t high = digits[text.at[at]], low = digits[text.at[at + 1]];
+        if (high == 0 || low == 0) {
             return ERR_MALFORMED;
         }
-        g.at[i] = (uint8_t)(high << 4 | low);
+        g.at[i] = (uint8_t)((high - 1) << 4 | (low - 1));
         at += 2;
     }
     *out = g;
     return 0;
 }
 
-/* Both digits of every octet: a GUID is printed several times a request. */
-static const char octets[] = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f"
-                             "202122232425262728292a2b2c2d2e2f303132333435363738393a3b3c3d3e3f"
-                             "404142434445464748494a4b4c4d4e4f505152535455565758595a5b5c5d5e5f"
-                             "606162636465666768696a6b6c6d6e6f707172737475767778797a7b7c7d7e7f"
-                             "808182838485868788898a8b8c8d8e8f909192939495969798999a9b9c9d9e9f"
-                             "a0a1a2a3a4a5a6a7a8a9aaabacadaeafb0b1b2b3b4b5b6b7b8b9babbbcbdbebf"
-                             "c0c1c2c3c4c5c6c7c8c9cacbcccdcecfd0d1d2d3d4d5d6d7d8d9dadbdcdddedf"
-                             "e0e1e2e3e4e5e6e7e8e9eaebecedeeeff0f1f2f3f4f5f6f7f8f9fafbfcfdfeff";
-
-static inline char *print_group(char *out, const uint8_t *at, size_t count)
+/* Eight digits of four octets at once: a GUID is printed several times a request. Their half
+ * octets are spread over eight bytes; those over 9 get the distance from '9' to 'a' as well. */
+static void print_four(char *out, const uint8_t at[4])
 {
-    for (size_t i = 0; i < count; i++) {
-        memcpy(out + 2 * i, octets + 2 * (size_t)at[i], 2);
-    }
-    return out + 2 * count;
+    const uint64_t ones = 0x0101010101010101u;
+    uint64_t v =
+        (uint64_t)at[0] | (uint64_t)at[1] << 16 | (uint64_t)at[2] << 32 | (uint64_t)at[3] << 48;
+    v = (v >> 4 & 0x000f000f000f000fu) | (v << 8 & 0x0f000f000f000f00u);
+    uint64_t over_nine = (v + 6 * ones) >> 4 & ones;
+    v += '0' * ones + ('a' - '0' - 10) * over_nine;
+    v = htole64(v);
+    memcpy(out, &v, sizeof v);
 }
 
 void guid_print(char *out, const struct guid *g)
 {
-    out = print_group(out, g->at, 4);
-    *out++ = '-';
-    out = print_group(out, g->at + 4, 2);
-    *out++ = '-';
-    out = print_group(out, g->at + 6, 2);
-    *out++ = '-';
-    out = print_group(out, g->at + 8, 2);
-    *out++ = '-';
-    print_group(out, g->at + 10, 6);
+    char all[2 * GUID_SIZE];
+    for (size_t i = 0; i < 4; i++) {
+        print_four(all + 8 * i, g->at + 4 * i);
+    }
+    memcpy(out, all, 8);
+    out[8] = '-';
+    memcpy(out + 9, all + 8, 4);
+    out[13] = '-';
+    memcpy(out + 14, all + 12, 4);
+    out[18] = '-';
+    memcpy(out + 19, all + 16, 4);
+    out[23] = '-';
+    memcpy(out + 24, all + 20, 12);
 }

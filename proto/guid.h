@@ -28,6 +28,13 @@ int guid_parse(struct guid *out, struct bytes text);
 /* Lower case with hyphens: GUID_TEXT_SIZE characters, no terminator. */
 void guid_print(char *out, const struct guid *g);
 
+/* Likewise, as a view of where it was printed. */
+static inline struct bytes guid_text(char out[GUID_TEXT_SIZE], const struct guid *g)
+{
+    guid_print(out, g);
+    return bytes_of(out, GUID_TEXT_SIZE);
+}
+
 static inline bool guid_equal(const struct guid *a, const struct guid *b)
 {
     return memcmp(a->at, b->at, GUID_SIZE) == 0;

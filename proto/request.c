@@ -17,10 +17,11 @@ int request_new(struct request **out, struct budget *budget, const struct reques
                 struct buf *body)
 {
     *out = NULL;
-    struct request *r = calloc(1, sizeof *r);
+    struct request *r = malloc(sizeof *r); /* of glibc's, malloc() alone uses its caches */
     if (r == NULL) {
         return ERR_NOMEM;
     }
+    *r = (struct request){.refs = 1};
     int rc =
         buf_new(&r->head, budget,
                 view->method.size + view->path.size + view->query.size + view->headers.size);
@@ -32,7 +33,6 @@ int request_new(struct request **out, struct budget *budget, const struct reques
     to = put(to, view->path);
     to = put(to, view->query);
     put(to, view->headers);
-    r->refs = 1;
     r->method_size = (uint32_t)view->method.size;
     r->path_size = (uint32_t)view->path.size;
     r->query_size = (uint32_t)view->query.size;

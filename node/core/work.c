@@ -90,16 +90,18 @@ struct work *work_new(struct works *ws, struct function *f, struct request *requ
     if (!alarms_reserve(&ws->alarms, ws->count + 1)) {
         return NULL; /* each work has room for its alarm, so that setting it cannot fail */
     }
-    struct work *w = calloc(1, sizeof *w);
+    struct work *w = malloc(sizeof *w);
     if (w == NULL) {
         return NULL;
     }
+    *w = (struct work){
+        .function = f,
+        .request = request_share(request),
+        .state = WORK_ACCEPTING,
+        .created_at_ms = now_ms,
+        .deadline_at_ms = UINT64_MAX,
+    };
     list_init(&w->link);
-    w->function = f;
-    w->request = request_share(request);
-    w->state = WORK_ACCEPTING;
-    w->created_at_ms = now_ms;
-    w->deadline_at_ms = UINT64_MAX;
     f->accepting++;
     ws->count++;
     return w;

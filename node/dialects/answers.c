@@ -132,6 +132,12 @@ static struct bytes line_name(struct bytes *lines, struct bytes *line)
     return bytes_cut_at(&rest, ':');
 }
 
+static bool has_name(struct bytes line, struct bytes name)
+{
+    return line.size > name.size && line.at[name.size] == ':' &&
+           bytes_equal_nocase(bytes_of(line.at, name.size), name);
+}
+
 /* Date is the front's; lists such as Vary and Set-Cookie may stand twice. */
 static bool is_shadowed(struct bytes name, struct bytes ours)
 {
@@ -142,8 +148,7 @@ static bool is_shadowed(struct bytes name, struct bytes ours)
         return false;
     }
     while (ours.size > 0) {
-        struct bytes line;
-        if (bytes_equal_nocase(name, line_name(&ours, &line))) {
+        if (has_name(bytes_cut_at(&ours, '\n'), name)) {
             return true;
         }
     }

@@ -29,6 +29,14 @@ static void set_mode(const struct dialect_config *config, const struct prefer *p
     }
 }
 
+static enum prefer_use use_of(const struct prefer *prefer)
+{
+    if (!prefer->respond_async) {
+        return PREFER_NOT_OURS;
+    }
+    return prefer->has_others ? PREFER_HONOURED : PREFER_USED_UP;
+}
+
 /* ANY /v1/functions/{name}[/{path}] */
 static enum dialect_verdict parse_call(const struct dialect_config *config,
                                        const struct http_request *in, struct text *scratch,
@@ -49,8 +57,7 @@ static enum dialect_verdict parse_call(const struct dialect_config *config,
     if (fault != NULL) {
         return bad_request(answer, in, fault);
     }
-    function_headers_add(scratch, config, in, function,
-                         prefer.respond_async ? PREFER_HONOURED : PREFER_NOT_OURS);
+    function_headers_add(scratch, config, in, function, use_of(&prefer));
     invoke->function = function;
     invoke->request = (struct request_view){
         .method = in->method, .path = path, .query = in->query, .headers = text_view(scratch)};
@@ -160,18 +167,23 @@ static void add_applied(struct http_answer *answer, const struct op_request *op,
     text_add_str(t, "\r\n");
 }
 
-/* The hot path of the whole node: nothing is formatted, two texts are allocated. */
+/* The hot path of the whole node: the GUID is printed once, and nothing is allocated. */
 static void render_accepted(const struct op_request *op, const struct op_reply *reply,
                             struct http_answer *answer)
 {
+    char text[GUID_TEXT_SIZE];
+    struct bytes guid = guid_text(text, &reply->info.guid);
     answer->status = 202;
-    answer_add_guid(answer, "Location", "/v1/invocations/", &reply->info.guid);
+    text_add_str(&answer->headers, "Location: /v1/invocations/");
+    text_add(&answer->headers, guid);
+    text_add_str(&answer->headers, "\r\n");
     answer_add_retry_after(answer, &reply->info);
     add_applied(answer, op, true);
-    answer_add_call_id(answer, &reply->info);
+    bool is_named = reply->info.client_id.size > 0;
+    http_answer_header(answer, "X-Call-Id", is_named ? reply->info.client_id : guid);
     text_add_str(&answer->headers,
                  "Cache-Control: no-store\r\nContent-Type: application/json\r\n");
-    info_json_accepted(&answer->content, &reply->info);
+    info_json_accepted(&answer->content, &reply->info, guid);
 }
 
 static void render_function(const struct op_request *op, struct op_reply *reply,

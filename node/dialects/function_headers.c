@@ -139,7 +139,7 @@ void function_headers_add(struct text *out, const struct dialect_config *config,
     }
     if (prefer == PREFER_NOT_OURS) {
         pass_prefer(out, in);
-    } else {
+    } else if (prefer != PREFER_USED_UP) {
         add_prefer(out, in, prefer);
     }
     add_forwarded(out, in);

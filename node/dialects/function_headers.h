@@ -9,6 +9,7 @@
 enum prefer_use {
     PREFER_NOT_OURS,     /* none was honoured: all are passed on */
     PREFER_HONOURED,     /* respond-async and wait were; a function must not answer 202 again */
+    PREFER_USED_UP,      /* likewise, and there were no others */
     PREFER_FOR_FUNCTION, /* Verda's respond-async-*: the function gets respond-async */
 };
 

@@ -2,15 +2,6 @@
 
 #include "base/timestamp.h"
 
-static void add_guid(struct text *t, const struct guid *guid)
-{
-    char *to = text_reserve(t, GUID_TEXT_SIZE);
-    if (to != NULL) {
-        guid_print(to, guid);
-        text_commit(t, GUID_TEXT_SIZE);
-    }
-}
-
 /* Name with its comma and colon: ,"name": */
 static void add_name(struct text *t, const char *name)
 {
@@ -46,34 +37,35 @@ static void add_string(struct text *t, const char *name, struct bytes value)
     }
 }
 
-static void add_url(struct text *t, const char *name, const char *path, const struct guid *guid)
+static void add_url(struct text *t, const char *name, const char *path, struct bytes guid)
 {
     add_name(t, name);
     text_add_char(t, '"');
     text_add_str(t, path);
-    add_guid(t, guid);
+    text_add(t, guid);
     text_add_char(t, '"');
 }
 
-static void add_head(struct text *t, const struct invocation_info *info)
+static void add_head(struct text *t, const struct invocation_info *info, struct bytes guid)
 {
     text_add_str(t, "{\"id\":\"");
-    add_guid(t, &info->guid);
+    text_add(t, guid);
     text_add_char(t, '"');
     add_string(t, "function", info->function);
-    add_name(t, "status");
-    text_add_char(t, '"');
+    text_add_str(t, ",\"status\":\"");
     text_add_str(t, invocation_state_text(info->state));
     text_add_char(t, '"');
 }
 
-void info_json_accepted(struct text *t, const struct invocation_info *info)
+void info_json_accepted(struct text *t, const struct invocation_info *info, struct bytes guid)
 {
-    add_head(t, info);
+    add_head(t, info, guid);
     add_time(t, "created_at", info->created_at_ms);
-    add_url(t, "status_url", "/v1/invocations/", &info->guid);
-    add_url(t, "callback_url", "/v1/callbacks/", &info->guid);
-    text_add_char(t, '}');
+    text_add_str(t, ",\"status_url\":\"/v1/invocations/");
+    text_add(t, guid);
+    text_add_str(t, "\",\"callback_url\":\"/v1/callbacks/");
+    text_add(t, guid);
+    text_add_str(t, "\"}");
 }
 
 static const char *webhook_text(enum webhook_state state)
@@ -93,7 +85,9 @@ static const char *webhook_text(enum webhook_state state)
 
 void info_json_status(struct text *t, const struct invocation_info *info)
 {
-    add_head(t, info);
+    char text[GUID_TEXT_SIZE];
+    struct bytes guid = guid_text(text, &info->guid);
+    add_head(t, info, guid);
     add_string(t, "node", info->node);
     add_time(t, "created_at", info->created_at_ms);
     add_time(t, "started_at", info->started_at_ms);
@@ -105,8 +99,8 @@ void info_json_status(struct text *t, const struct invocation_info *info)
     add_count(t, "attempt", info->attempt);
     add_string(t, "webhook", bytes_text(webhook_text(info->webhook)));
     if (!invocation_state_is_final(info->state)) {
-        add_url(t, "callback_url", "/v1/callbacks/", &info->guid);
-        add_url(t, "cancel_url", "/v1/invocations/", &info->guid);
+        add_url(t, "callback_url", "/v1/callbacks/", guid);
+        add_url(t, "cancel_url", "/v1/invocations/", guid);
     }
     text_add_char(t, '}');
 }

@@ -6,8 +6,9 @@
 #include "base/text.h"
 #include "core/ops.h"
 
-/* The body of a 202: what the client needs to find the invocation again. */
-void info_json_accepted(struct text *t, const struct invocation_info *info);
+/* The body of a 202: what the client needs to find the invocation again. `guid` is its GUID,
+ * printed already. */
+void info_json_accepted(struct text *t, const struct invocation_info *info, struct bytes guid);
 
 /* The native status body. */
 void info_json_status(struct text *t, const struct invocation_info *info);

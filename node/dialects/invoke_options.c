@@ -10,16 +10,6 @@
 #define CLAIM_TOKEN_SIZE_MAX     64
 #define CHOSEN_ID_SIZE_MAX       255
 
-static bool is_visible(struct bytes text)
-{
-    for (size_t i = 0; i < text.size; i++) {
-        if (text.at[i] < 0x21 || text.at[i] > 0x7e) {
-            return false;
-        }
-    }
-    return true;
-}
-
 /* The inside of sf-string (RFC 9651 3.3.3) at the front of *text, escapes as they are: a
  * string has one spelling only, so they need not be undone to compare keys. */
 static bool cut_string(struct bytes *text, struct bytes *inside)
@@ -72,7 +62,7 @@ const char *idempotency_key_read(const struct http_request *in, struct bytes *ou
         if (rest.size > 0 && rest.at[0] != ';') {
             return fault;
         }
-    } else if (!is_visible(key) || memchr(key.at, '"', key.size) != NULL) {
+    } else if (!bytes_is_visible(key) || memchr(key.at, '"', key.size) != NULL) {
         return fault;
     }
     if (key.size == 0 || key.size > IDEMPOTENCY_KEY_SIZE_MAX) {
@@ -89,7 +79,8 @@ const char *claim_token_read(const struct http_request *in, struct bytes *out)
     if (h == NULL) {
         return NULL;
     }
-    if (h->value.size == 0 || h->value.size > CLAIM_TOKEN_SIZE_MAX || !is_visible(h->value)) {
+    if (h->value.size == 0 || h->value.size > CLAIM_TOKEN_SIZE_MAX ||
+        !bytes_is_visible(h->value)) {
         return "Claim-Token: 1 to 64 visible characters are allowed";
     }
     *out = h->value;

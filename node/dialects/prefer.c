@@ -3,11 +3,11 @@
 #include "base/err.h"
 #include "base/num.h"
 
-/* tchar of RFC 9110 5.6.2. */
+/* tchar of RFC 9110 5.6.2: one bit for each of the ASCII characters. */
 static bool is_token_char(uint8_t c)
 {
-    return (c >= '0' && c <= '9') || ((c | 0x20) >= 'a' && (c | 0x20) <= 'z') ||
-           (c != 0 && strchr("!#$%&'*+-.^_`|~", c) != NULL);
+    static const uint64_t chars[2] = {0x03ff6cfa00000000u, 0x57ffffffc7fffffeu};
+    return c < 0x80 && (chars[c >> 6] >> (c & 63) & 1) != 0;
 }
 
 static struct bytes cut_token(struct bytes *b)
@@ -89,7 +89,8 @@ struct prefer_walk prefer_walk(const struct http_request *in)
 
 static bool next_header(struct prefer_walk *w)
 {
-    while (w->next_header < w->in->header_count) {
+    size_t count = http_request_may_have(w->in, 'P') ? w->in->header_count : 0;
+    while (w->next_header < count) {
         const struct http_header *h = &w->in->headers[w->next_header++];
         if (bytes_is_nocase(h->name, "Prefer")) {
             w->rest = h->value;
@@ -132,6 +133,8 @@ struct prefer prefer_read(const struct http_request *in)
         } else if (bytes_is_nocase(one.name, "wait") && !wait_seen) {
             wait_seen = true;
             read_wait(&p, one.value);
+        } else if (!bytes_is_nocase(one.name, "wait")) {
+            p.has_others = true;
         }
     }
     return p;

@@ -27,6 +27,7 @@ bool prefer_next(struct prefer_walk *w, struct preference *out);
 struct prefer {
     bool respond_async;
     bool has_wait;
+    bool has_others; /* than these two */
     uint64_t wait_s; /* as asked for; huge numbers are UINT32_MAX */
 };
 

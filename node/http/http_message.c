@@ -2,7 +2,7 @@
 
 #include <assert.h>
 
-const struct http_header *http_request_header(const struct http_request *r, const char *name)
+const struct http_header *http_request_find(const struct http_request *r, const char *name)
 {
     for (size_t i = 0; i < r->header_count; i++) {
         if (bytes_is_nocase(r->headers[i].name, name)) {

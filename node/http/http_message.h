@@ -18,6 +18,7 @@ struct http_request {
     struct bytes query;  /* after '?', undecoded; empty when there is none */
     const struct http_header *headers;
     size_t header_count;
+    uint32_t initials;       /* of the headers' names: see http_initial(); 0: not known */
     struct buf *body;        /* NULL: empty or not yet read. Share it to keep it */
     struct bytes peer;       /* the client's address, without port, for X-Forwarded-For */
     uint64_t content_length; /* as declared; 0 when absent or chunked */
@@ -26,8 +27,27 @@ struct http_request {
     bool head_only; /* the body is still to come: this is the call of on_head() */
 };
 
+/* The bit of a name's first letter, in either case. Most headers that are asked for are not
+ * there, and then the union of these bits says so without a walk. */
+static inline uint32_t http_initial(char first)
+{
+    return (uint32_t)1 << ((uint8_t)first & 31);
+}
+
+/* False: no header of the request begins with that letter. */
+static inline bool http_request_may_have(const struct http_request *r, char first)
+{
+    return r->initials == 0 || (r->initials & http_initial(first)) != 0;
+}
+
+const struct http_header *http_request_find(const struct http_request *r, const char *name);
+
 /* The first header of that name, or NULL. */
-const struct http_header *http_request_header(const struct http_request *r, const char *name);
+static inline const struct http_header *http_request_header(const struct http_request *r,
+                                                            const char *name)
+{
+    return http_request_may_have(r, name[0]) ? http_request_find(r, name) : NULL;
+}
 
 /* Its value, or an empty view. */
 struct bytes http_request_value(const struct http_request *r, const char *name);

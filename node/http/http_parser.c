@@ -32,6 +32,7 @@ struct http_parser {
     uint32_t lines_at;  /* where the header lines begin */
     uint32_t mark_count;
     uint32_t mark_room;          /* of both arrays */
+    uint32_t initials;           /* of the headers' names */
     struct mark *marks;          /* header lines as they come */
     struct http_header *headers; /* and when the head is complete */
 
@@ -195,6 +196,7 @@ static void begin(struct http_parser *p, llhttp_type_t type, size_t header_max)
     text_clear(&p->head);
     p->target = (struct mark){0};
     p->mark_count = 0;
+    p->initials = 0;
 }
 
 size_t http_parser_room(const struct http_parser *p)
@@ -247,12 +249,8 @@ static size_t check_request_line(struct http_parser *p)
         memcmp(head + target_end, end, sizeof end - 1) != 0) {
         return 0;
     }
-    for (size_t i = p->target.name_at; i < target_end; i++) {
-        if ((uint8_t)head[i] <= ' ' || (uint8_t)head[i] >= 0x7f) {
-            return 0;
-        }
-    }
-    return target_end + sizeof end - 1;
+    bool is_visible = bytes_is_visible(bytes_of(head + p->target.name_at, p->target.name_size));
+    return is_visible ? target_end + sizeof end - 1 : 0;
 }
 
 /* HTTP/1.x SP STATUS [SP REASON] CRLF (RFC 9112 4). Returns as check_request_line(). */
@@ -285,6 +283,7 @@ static bool read_header(struct http_parser *p, uint32_t i, size_t begin, size_t 
         return false; /* a line end inside a value: a folded line (RFC 9112 5.2) */
     }
     p->headers[i] = (struct http_header){.name = name, .value = bytes_trim(value)};
+    p->initials |= http_initial((char)name.at[0]);
     return true;
 }
 
@@ -416,6 +415,7 @@ void http_parser_head(const struct http_parser *p, struct http_request *request)
     request->target = bytes_of(p->head.at + p->target.name_at, p->target.name_size);
     request->headers = p->headers;
     request->header_count = p->mark_count;
+    request->initials = p->initials;
 }
 
 unsigned http_parser_answer(const struct http_parser *p, struct bytes *lines)

@@ -90,6 +90,23 @@ static inline struct bytes bytes_cut_at(struct bytes *b, char mark)
     return bytes_of(all.at, before);
 }
 
+/* Only ASCII that is seen: no space, no control character, nothing beyond. Eight at a time. */
+static inline bool bytes_is_visible(struct bytes b)
+{
+    const uint64_t ones = 0x0101010101010101u, tops = 0x80 * ones;
+    uint64_t faults = 0;
+    size_t i = 0;
+    for (; i + 8 <= b.size; i += 8) {
+        uint64_t word;
+        memcpy(&word, b.at + i, 8);
+        faults |= (word - ('!' * ones)) | (word + ones) | word;
+    }
+    for (; i < b.size; i++) {
+        faults |= b.at[i] < '!' || b.at[i] > '~' ? tops : 0;
+    }
+    return (faults & tops) == 0;
+}
+
 /* Without spaces and tabs at both ends (RFC 9110 5.6.3, OWS). */
 static inline struct bytes bytes_trim(struct bytes b)
 {

@@ -50,14 +50,13 @@ int num_parse_size(struct bytes text, uint64_t *out)
 
 size_t num_print(char *out, uint64_t value)
 {
-    char reversed[NUM_TEXT_MAX];
-    size_t n = 0;
-    do {
-        reversed[n++] = (char)('0' + value % 10);
+    size_t n = 1;
+    for (uint64_t rest = value; rest >= 10; rest /= 10) {
+        n++;
+    }
+    for (size_t i = n; i > 0; i--) {
+        out[i - 1] = (char)('0' + value % 10);
         value /= 10;
-    } while (value > 0);
-    for (size_t i = 0; i < n; i++) {
-        out[i] = reversed[n - 1 - i];
     }
     return n;
 }

@@ -130,10 +130,27 @@ static void add_json_char(struct text *t, uint8_t c)
     }
 }
 
+/* How many bytes at the front stand for themselves. */
+static size_t plain_size(struct bytes b)
+{
+    size_t n = 0;
+    while (n < b.size && b.at[n] >= ' ' && b.at[n] < 0x80 && b.at[n] != '"' &&
+           b.at[n] != '\\') {
+        n++;
+    }
+    return n;
+}
+
 void text_add_json(struct text *t, struct bytes b)
 {
     text_add_char(t, '"');
     while (b.size > 0) {
+        size_t plain = plain_size(b);
+        if (plain > 0) {
+            text_add(t, bytes_of(b.at, plain));
+            b = bytes_of(b.at + plain, b.size - plain);
+            continue;
+        }
         size_t n = text_utf8_sequence(b);
         if (n == 0) {
             text_add_str(t, "\xef\xbf\xbd");
