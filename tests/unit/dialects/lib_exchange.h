@@ -28,6 +28,23 @@ struct exchange {
 void exchange_init(struct exchange *x);
 void exchange_fini(struct exchange *x);
 
+/* The exchange of a program's tests: made before each EXCHANGE_TEST, ended after it. */
+#define EXCHANGE_FIXTURE(x)                                                                    \
+    static struct exchange x;                                                                  \
+    static int exchange_setup(void **state)                                                    \
+    {                                                                                          \
+        (void)state;                                                                           \
+        exchange_init(&x);                                                                     \
+        return 0;                                                                              \
+    }                                                                                          \
+    static int exchange_teardown(void **state)                                                 \
+    {                                                                                          \
+        (void)state;                                                                           \
+        exchange_fini(&x);                                                                     \
+        return 0;                                                                              \
+    }
+#define EXCHANGE_TEST(f) cmocka_unit_test_setup_teardown(f, exchange_setup, exchange_teardown)
+
 /* "METHOD target\nName: value\n...\n\nbody": parses it as the node would. `raw` is borrowed
  * until the next ask() or exchange_fini(). */
 void ask(struct exchange *x, const char *raw);

@@ -14,21 +14,7 @@
     "\"A fatal error has occured in processing.  Please check the logs for more "              \
     "information.\""
 
-static struct exchange x;
-
-static int setup(void **state)
-{
-    (void)state;
-    exchange_init(&x);
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    exchange_fini(&x);
-    return 0;
-}
+EXCHANGE_FIXTURE(x)
 
 static void posts_invoke_the_function_of_the_model(void **state)
 {
@@ -229,20 +215,18 @@ static void every_refusal_has_two_codes(void **state)
     }
 }
 
-#define JUBE_TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        JUBE_TEST(posts_invoke_the_function_of_the_model),
-        JUBE_TEST(what_is_refused_has_jubes_code_and_text),
-        JUBE_TEST(switches_of_jube_are_obeyed),
-        JUBE_TEST(a_body_still_to_come_is_not_an_empty_one),
-        JUBE_TEST(accepted_is_200_around_the_requests_own_object),
-        JUBE_TEST(the_callback_waits_as_its_timeout_says),
-        JUBE_TEST(the_callback_is_the_stored_json),
-        JUBE_TEST(a_failure_is_404_or_its_own_code_with_strict_codes),
-        JUBE_TEST(every_refusal_has_two_codes),
+        EXCHANGE_TEST(posts_invoke_the_function_of_the_model),
+        EXCHANGE_TEST(what_is_refused_has_jubes_code_and_text),
+        EXCHANGE_TEST(switches_of_jube_are_obeyed),
+        EXCHANGE_TEST(a_body_still_to_come_is_not_an_empty_one),
+        EXCHANGE_TEST(accepted_is_200_around_the_requests_own_object),
+        EXCHANGE_TEST(the_callback_waits_as_its_timeout_says),
+        EXCHANGE_TEST(the_callback_is_the_stored_json),
+        EXCHANGE_TEST(a_failure_is_404_or_its_own_code_with_strict_codes),
+        EXCHANGE_TEST(every_refusal_has_two_codes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -7,21 +7,7 @@
 
 #include <cmocka.h>
 
-static struct exchange x;
-
-static int setup(void **state)
-{
-    (void)state;
-    exchange_init(&x);
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    exchange_fini(&x);
-    return 0;
-}
+EXCHANGE_FIXTURE(x)
 
 static const struct call_case {
     const char *name, *raw;
@@ -530,31 +516,29 @@ static void unknown_routes_are_404_and_problem_types_are_pages(void **state)
     answer_has(&x, "405\nAllow: GET, HEAD\n");
 }
 
-#define NATIVE_TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        NATIVE_TEST(a_call_becomes_an_invocation),
-        NATIVE_TEST(options_of_an_invocation_are_taken_over),
-        NATIVE_TEST(what_is_refused_is_a_problem_document),
-        NATIVE_TEST(malformed_options_are_400),
-        NATIVE_TEST(keys_and_tokens_end_at_their_limit),
-        NATIVE_TEST(ids_are_guids_in_any_spelling_or_the_clients_own),
-        NATIVE_TEST(operations_follow_from_method_and_path),
-        NATIVE_TEST(accepted_is_202_with_everything_the_client_needs),
-        NATIVE_TEST(a_wait_that_ended_is_said_in_preference_applied),
-        NATIVE_TEST(a_synchronous_call_gives_the_functions_answer),
-        NATIVE_TEST(our_headers_replace_the_functions_of_the_same_name),
-        NATIVE_TEST(status_follows_the_state),
-        NATIVE_TEST(the_status_body_names_all_that_is_known),
-        NATIVE_TEST(secas_status_body_lists_the_transitions),
-        NATIVE_TEST(every_refusal_has_its_code_and_slug),
-        NATIVE_TEST(a_callback_says_what_became_of_it),
-        NATIVE_TEST(a_failed_callback_keeps_its_own_code),
-        NATIVE_TEST(head_tells_the_same_and_takes_nothing),
-        NATIVE_TEST(canceling_answers_with_the_status),
-        NATIVE_TEST(unknown_routes_are_404_and_problem_types_are_pages),
+        EXCHANGE_TEST(a_call_becomes_an_invocation),
+        EXCHANGE_TEST(options_of_an_invocation_are_taken_over),
+        EXCHANGE_TEST(what_is_refused_is_a_problem_document),
+        EXCHANGE_TEST(malformed_options_are_400),
+        EXCHANGE_TEST(keys_and_tokens_end_at_their_limit),
+        EXCHANGE_TEST(ids_are_guids_in_any_spelling_or_the_clients_own),
+        EXCHANGE_TEST(operations_follow_from_method_and_path),
+        EXCHANGE_TEST(accepted_is_202_with_everything_the_client_needs),
+        EXCHANGE_TEST(a_wait_that_ended_is_said_in_preference_applied),
+        EXCHANGE_TEST(a_synchronous_call_gives_the_functions_answer),
+        EXCHANGE_TEST(our_headers_replace_the_functions_of_the_same_name),
+        EXCHANGE_TEST(status_follows_the_state),
+        EXCHANGE_TEST(the_status_body_names_all_that_is_known),
+        EXCHANGE_TEST(secas_status_body_lists_the_transitions),
+        EXCHANGE_TEST(every_refusal_has_its_code_and_slug),
+        EXCHANGE_TEST(a_callback_says_what_became_of_it),
+        EXCHANGE_TEST(a_failed_callback_keeps_its_own_code),
+        EXCHANGE_TEST(head_tells_the_same_and_takes_nothing),
+        EXCHANGE_TEST(canceling_answers_with_the_status),
+        EXCHANGE_TEST(unknown_routes_are_404_and_problem_types_are_pages),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -6,21 +6,7 @@
 
 #include <cmocka.h>
 
-static struct exchange x;
-
-static int setup(void **state)
-{
-    (void)state;
-    exchange_init(&x);
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    exchange_fini(&x);
-    return 0;
-}
+EXCHANGE_FIXTURE(x)
 
 static void calls_name_the_function_with_or_without_a_namespace(void **state)
 {
@@ -216,18 +202,16 @@ static void outcomes_have_their_codes(void **state)
     answer_has(&x, "200\nX-Call-Id: mine\nX-Callback: delivered\n");
 }
 
-#define OPENFAAS_TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        OPENFAAS_TEST(calls_name_the_function_with_or_without_a_namespace),
-        OPENFAAS_TEST(callback_urls_are_checked_before_anything_is_accepted),
-        OPENFAAS_TEST(a_call_id_in_the_path_is_collected_or_canceled),
-        OPENFAAS_TEST(other_requests_are_answered_at_once),
-        OPENFAAS_TEST(accepted_is_202_and_empty),
-        OPENFAAS_TEST(a_synchronous_answer_carries_three_headers),
-        OPENFAAS_TEST(outcomes_have_their_codes),
+        EXCHANGE_TEST(calls_name_the_function_with_or_without_a_namespace),
+        EXCHANGE_TEST(callback_urls_are_checked_before_anything_is_accepted),
+        EXCHANGE_TEST(a_call_id_in_the_path_is_collected_or_canceled),
+        EXCHANGE_TEST(other_requests_are_answered_at_once),
+        EXCHANGE_TEST(accepted_is_202_and_empty),
+        EXCHANGE_TEST(a_synchronous_answer_carries_three_headers),
+        EXCHANGE_TEST(outcomes_have_their_codes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -13,7 +13,8 @@
 
 #include <cmocka.h>
 
-static struct exchange x;
+EXCHANGE_FIXTURE(x)
+
 static bool seen[600]; /* by status code; 0: the function's own */
 
 /* Headers that lead to all modes and faults of all dialects. */
@@ -325,28 +326,13 @@ static void first_segments_of_routes_are_reserved(void **state)
     }
 }
 
-static int setup(void **state)
-{
-    (void)state;
-    exchange_init(&x);
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    exchange_fini(&x);
-    return 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(each_row_answers_what_it_declares, setup, teardown),
-        cmocka_unit_test_setup_teardown(the_document_is_the_table, setup, teardown),
-        cmocka_unit_test_setup_teardown(openapi_is_json_and_names_every_row_once, setup,
-                                        teardown),
-        cmocka_unit_test_setup_teardown(first_segments_of_routes_are_reserved, setup, teardown),
+        EXCHANGE_TEST(each_row_answers_what_it_declares),
+        EXCHANGE_TEST(the_document_is_the_table),
+        EXCHANGE_TEST(openapi_is_json_and_names_every_row_once),
+        EXCHANGE_TEST(first_segments_of_routes_are_reserved),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

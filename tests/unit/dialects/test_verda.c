@@ -8,21 +8,7 @@
 
 #define FORWARDED "X-Forwarded-For: 192.0.2.7\r\nX-Forwarded-Proto: http\r\n"
 
-static struct exchange x;
-
-static int setup(void **state)
-{
-    (void)state;
-    exchange_init(&x);
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    exchange_fini(&x);
-    return 0;
-}
+EXCHANGE_FIXTURE(x)
 
 static void the_preference_decides_how_a_deployment_is_called(void **state)
 {
@@ -227,19 +213,17 @@ static void names_of_other_routes_are_reserved(void **state)
     }
 }
 
-#define VERDA_TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        VERDA_TEST(the_preference_decides_how_a_deployment_is_called),
-        VERDA_TEST(status_and_result_are_asked_by_header),
-        VERDA_TEST(what_cannot_be_asked_is_refused),
-        VERDA_TEST(accepted_names_the_id_and_two_paths),
-        VERDA_TEST(status_knows_three_words_and_an_error),
-        VERDA_TEST(the_result_is_the_functions_answer),
-        VERDA_TEST(outcomes_have_their_codes),
-        VERDA_TEST(names_of_other_routes_are_reserved),
+        EXCHANGE_TEST(the_preference_decides_how_a_deployment_is_called),
+        EXCHANGE_TEST(status_and_result_are_asked_by_header),
+        EXCHANGE_TEST(what_cannot_be_asked_is_refused),
+        EXCHANGE_TEST(accepted_names_the_id_and_two_paths),
+        EXCHANGE_TEST(status_knows_three_words_and_an_error),
+        EXCHANGE_TEST(the_result_is_the_functions_answer),
+        EXCHANGE_TEST(outcomes_have_their_codes),
+        EXCHANGE_TEST(names_of_other_routes_are_reserved),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
