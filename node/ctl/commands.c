@@ -258,14 +258,14 @@ static int run_invoke(struct ctl *ctl)
 /* --- status, cancel ------------------------------------------------------------------------
  */
 
-static int run_status(struct ctl *ctl)
+static int run_on_invocation(struct ctl *ctl, const char *method, const char *query)
 {
     struct text path = {0};
     struct ctl_answer answer = {0};
-    struct ctl_request r = to_node(ctl, "GET");
+    struct ctl_request r = to_node(ctl, method);
     text_add_str(&path, "/v1/invocations/");
     add_escaped(&path, ctl->options->argument);
-    text_add_str(&path, "?redirect=false");
+    text_add_str(&path, query);
     r.path = text_view(&path);
     int code = ask(ctl, &r, &answer);
     if (code == CTL_EXIT_OK) {
@@ -276,21 +276,14 @@ static int run_status(struct ctl *ctl)
     return code;
 }
 
+static int run_status(struct ctl *ctl)
+{
+    return run_on_invocation(ctl, "GET", "?redirect=false");
+}
+
 static int run_cancel(struct ctl *ctl)
 {
-    struct text path = {0};
-    struct ctl_answer answer = {0};
-    struct ctl_request r = to_node(ctl, "DELETE");
-    text_add_str(&path, "/v1/invocations/");
-    add_escaped(&path, ctl->options->argument);
-    r.path = text_view(&path);
-    int code = ask(ctl, &r, &answer);
-    if (code == CTL_EXIT_OK) {
-        code = answer.status < 300 ? print(ctl, &answer, render_status) : refuse(ctl, &answer);
-    }
-    ctl_answer_fini(&answer);
-    text_fini(&path);
-    return code;
+    return run_on_invocation(ctl, "DELETE", "");
 }
 
 /* --- collect -------------------------------------------------------------------------------
