@@ -23,11 +23,19 @@ enum {
 
 struct link *links_find(const struct cluster *c, uint64_t id)
 {
+    struct members *ms = c->members;
+    if (ms->last_link != NULL && ms->last_link->id.value == id) {
+        return ms->last_link;
+    }
     struct op_key key = {id, 0};
     struct guid as_guid;
     memcpy(as_guid.at, &key, sizeof as_guid.at);
-    uint32_t handle = table_find(&c->members->link_table, &as_guid);
-    return handle == 0 ? NULL : pool_at(&c->members->link_pool, handle);
+    uint32_t handle = table_find(&ms->link_table, &as_guid);
+    if (handle == 0) {
+        return NULL;
+    }
+    ms->last_link = pool_at(&ms->link_pool, handle);
+    return ms->last_link;
 }
 
 static struct link *link_new(struct cluster *c, uint64_t id)
@@ -53,6 +61,7 @@ static void link_free(struct cluster *c, struct link *link)
 {
     struct members *ms = c->members;
     uint32_t handle = pool_handle(&ms->link_pool, link);
+    ms->last_link = NULL;
     list_remove(&link->link);
     table_remove(&ms->link_table, handle);
     pool_free(&ms->link_pool, handle);

@@ -98,6 +98,7 @@ struct members {
     struct list all, links, seeds;
     struct pool link_pool;
     struct table link_table;
+    struct link *last_link; /* that was found: messages come in runs; NULL: none */
     uint32_t count, seed_count;
     uint64_t outgoing; /* numbers of links given out */
     struct grave *graves;

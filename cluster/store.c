@@ -132,8 +132,8 @@ static int enter_tables(struct cluster *c, struct invocation *inv, uint32_t hand
 int store_new(struct cluster *c, const struct store_spec *spec, struct invocation **out)
 {
     *out = NULL;
-    if (store_find(c, &spec->guid) != NULL || tombs_find(&c->tombs, &spec->guid) != NULL) {
-        return ERR_INUSE;
+    if (store_find(c, &spec->guid) != NULL) {
+        return ERR_INUSE; /* what has ended is known by its number: tombstones are not asked */
     }
     if (!store_charge(c, ENTRY_CHARGE)) {
         return ERR_FULL;

@@ -100,6 +100,10 @@ static int grow(struct table *t)
         *bucket = handle;
         handle = next;
     }
+    handle = *bucket_at(t, t->bucket_count - t->low);
+    if (handle != 0) {
+        __builtin_prefetch(item_at(t, handle)); /* the next one to be divided */
+    }
     return 0;
 }
 
