@@ -1,0 +1,273 @@
+/* One connection: OpenSSL's machine between two runs of bytes. */
+#include "crypto/tls_inner.h"
+
+#include <openssl/err.h>
+#include <stdlib.h>
+
+#define RECORD_TYPE_ALERT     21u /* RFC 8446 5.1 */
+#define RECORD_TYPE_HANDSHAKE 22u
+
+/* RFC 8446 5.5: one key of AES-GCM seals 2^24.5 full records at the most. */
+#define RECORDS_A_KEY (1u << 23)
+
+/* --- the wire ---------------------------------------------------------------------------- */
+
+static int on_wire_read(BIO *bio, char *to, size_t size, size_t *got)
+{
+    struct tls_session *s = BIO_get_data(bio);
+    BIO_clear_retry_flags(bio);
+    *got = 0;
+    if (s->wire_end == 0) {
+        s->wire_end = s->wire.pull(s->wire.owner, (uint8_t *)to, size, got);
+    }
+    if (*got == 0 && s->wire_end == 0) {
+        BIO_set_retry_read(bio);
+    }
+    if (*got > 0 && !s->has_pulled) {
+        s->has_pulled = true;
+        s->begins_as_tls =
+            (uint8_t)to[0] == RECORD_TYPE_HANDSHAKE || (uint8_t)to[0] == RECORD_TYPE_ALERT;
+    }
+    return *got > 0;
+}
+
+static int on_wire_write(BIO *bio, const char *at, size_t size, size_t *took)
+{
+    struct tls_session *s = BIO_get_data(bio);
+    BIO_clear_retry_flags(bio);
+    *took = s->wire.push(s->wire.owner, bytes_of(at, size)) ? size : 0;
+    return *took == size;
+}
+
+static long on_wire_control(BIO *bio, int what, long number, void *at)
+{
+    const struct tls_session *s = BIO_get_data(bio);
+    (void)number;
+    (void)at;
+    return what == BIO_CTRL_FLUSH || (what == BIO_CTRL_EOF && s->wire_end != 0);
+}
+
+BIO_METHOD *tls_wire_method(void)
+{
+    BIO_METHOD *m = BIO_meth_new(BIO_TYPE_SOURCE_SINK, "wire");
+    if (m == NULL || BIO_meth_set_read_ex(m, on_wire_read) != 1 ||
+        BIO_meth_set_write_ex(m, on_wire_write) != 1 ||
+        BIO_meth_set_ctrl(m, on_wire_control) != 1) {
+        BIO_meth_free(m);
+        return NULL;
+    }
+    return m;
+}
+
+/* --- why it failed ----------------------------------------------------------------------- */
+
+static enum tls_failure of_certificate(const struct tls_session *s)
+{
+    switch (SSL_get_verify_result(s->ssl)) {
+    case X509_V_ERR_CERT_HAS_EXPIRED:
+    case X509_V_ERR_CERT_NOT_YET_VALID:
+        return TLS_EXPIRED;
+    case X509_V_ERR_HOSTNAME_MISMATCH:
+        return TLS_NAME;
+    default: /* a node with secrets knows no authority: it is not one of ours */
+        return s->tls->keyring.count > 0 ? TLS_SECRET : TLS_FOREIGN;
+    }
+}
+
+static enum tls_failure of_reason(const struct tls_session *s, int reason)
+{
+    switch (reason) {
+    case SSL_R_UNSUPPORTED_PROTOCOL:
+    case SSL_R_VERSION_TOO_LOW:
+    case SSL_R_WRONG_SSL_VERSION:
+    case SSL_R_TLSV1_ALERT_PROTOCOL_VERSION:
+        return TLS_VERSION;
+    case SSL_R_BINDER_DOES_NOT_VERIFY:
+        return TLS_SECRET;
+    case SSL_R_CERTIFICATE_VERIFY_FAILED:
+        return of_certificate(s);
+    case SSL_R_PEER_DID_NOT_RETURN_A_CERTIFICATE:
+        return TLS_MISSING;
+    case SSL_R_NO_SUITABLE_SIGNATURE_ALGORITHM:
+    case SSL_R_NO_SHARED_CIPHER:
+        return s->tls->keyring.count > 0 ? TLS_SECRET : TLS_MALFORMED;
+    default:
+        return reason >= SSL_AD_REASON_OFFSET ? TLS_REJECTED : TLS_MALFORMED;
+    }
+}
+
+static void note_failure(struct tls_session *s)
+{
+    int reason = ERR_GET_REASON(ERR_peek_error());
+    if (s->failure != TLS_FINE) {
+        return; /* the first one counts */
+    }
+    if (s->has_pulled && !s->begins_as_tls) {
+        s->failure = TLS_PLAIN;
+    } else if (s->wire_end != 0 && reason == 0) {
+        s->failure = TLS_ENDED;
+    } else if (s->knows_no_secret) {
+        s->failure = TLS_SECRET;
+    } else {
+        s->failure = of_reason(s, reason);
+    }
+    s->tls->failures[s->failure]++;
+}
+
+enum tls_failure tls_session_failure(const struct tls_session *s)
+{
+    return s->failure;
+}
+
+const char *tls_session_explain(const struct tls_session *s)
+{
+    static const char *const texts[TLS_FAILURE_COUNT] = {
+#define TLS_FAILURE_TEXT(ID, NAME, TEXT) [TLS_##ID] = TEXT,
+        TLS_FAILURES(TLS_FAILURE_TEXT)
+#undef TLS_FAILURE_TEXT
+    };
+    return texts[s->failure];
+}
+
+/* --- the connection ---------------------------------------------------------------------- */
+
+struct tls_session *tls_session_of(SSL *ssl)
+{
+    return SSL_get_app_data(ssl);
+}
+
+int tls_session_new(struct tls_session **out, struct tls *t, bool dials,
+                    const struct tls_wire *wire)
+{
+    struct tls_session *s = calloc(1, sizeof *s);
+    BIO *bio = s == NULL ? NULL : BIO_new(t->wire);
+    *out = NULL;
+    if (bio != NULL) {
+        s->ssl = SSL_new(t->ctx);
+    }
+    if (s == NULL || s->ssl == NULL) {
+        BIO_free(bio);
+        free(s);
+        ERR_clear_error();
+        return ERR_NOMEM;
+    }
+    s->tls = t;
+    s->wire = *wire;
+    BIO_set_data(bio, s);
+    BIO_set_init(bio, 1);
+    SSL_set_app_data(s->ssl, s);
+    SSL_set_bio(s->ssl, bio, bio);
+    if (dials) {
+        SSL_set_connect_state(s->ssl);
+    } else {
+        SSL_set_accept_state(s->ssl);
+    }
+    *out = s;
+    return 0;
+}
+
+/* A cluster that has secrets lets nobody in without one, whatever else was agreed on. */
+static bool is_proven(const struct tls_session *s)
+{
+    return s->tls->keyring.count == 0 || SSL_session_reused(s->ssl) == 1;
+}
+
+int tls_session_shake(struct tls_session *s)
+{
+    if (s->is_open || s->failure != TLS_FINE) {
+        return s->is_open ? 0 : ERR_REFUSED;
+    }
+    ERR_clear_error();
+    int rc = SSL_do_handshake(s->ssl);
+    if (rc == 1 && is_proven(s)) {
+        s->is_open = true;
+        s->tls->accepted++;
+        return 0;
+    }
+    if (rc != 1 && SSL_get_error(s->ssl, rc) == SSL_ERROR_WANT_READ) {
+        return TLS_WAITS;
+    }
+    note_failure(s);
+    ERR_clear_error();
+    return ERR_REFUSED;
+}
+
+bool tls_session_is_open(const struct tls_session *s)
+{
+    return s->is_open;
+}
+
+int tls_session_read(struct tls_session *s, uint8_t *to, size_t size, size_t *got)
+{
+    *got = 0;
+    if (s->broken != 0) {
+        return s->broken;
+    }
+    ERR_clear_error();
+    int rc = SSL_read_ex(s->ssl, to, size, got);
+    s->is_dry = false;
+    if (rc == 1) {
+        return 0;
+    }
+    switch (SSL_get_error(s->ssl, rc)) {
+    case SSL_ERROR_WANT_READ:
+        s->is_dry = true;
+        return 0;
+    case SSL_ERROR_ZERO_RETURN:
+        s->broken = s->wire_end == ERR_IO ? ERR_IO : ERR_CLOSED;
+        break;
+    default:
+        s->broken = ERR_IO;
+        if (s->wire_end == 0) {
+            note_failure(s);
+        }
+    }
+    ERR_clear_error();
+    return s->broken;
+}
+
+bool tls_session_is_dry(const struct tls_session *s)
+{
+    return s->is_dry;
+}
+
+int tls_session_write(struct tls_session *s, struct bytes plain)
+{
+    ERR_clear_error();
+    while (plain.size > 0) {
+        size_t size = plain.size < TLS_RECORD_MAX ? plain.size : TLS_RECORD_MAX;
+        size_t took = 0;
+        if (SSL_write_ex(s->ssl, plain.at, size, &took) != 1) {
+            ERR_clear_error();
+            return ERR_IO;
+        }
+        plain = bytes_of(plain.at + took, plain.size - took);
+        if (++s->records >= RECORDS_A_KEY && SSL_version(s->ssl) == TLS1_3_VERSION) {
+            s->records = 0; /* the next write goes under a new key */
+            (void)SSL_key_update(s->ssl, SSL_KEY_UPDATE_NOT_REQUESTED);
+        }
+    }
+    return 0;
+}
+
+void tls_session_end(struct tls_session *s)
+{
+    if (s->is_open && s->failure == TLS_FINE) {
+        (void)SSL_shutdown(s->ssl); /* 0: sent; the other side's word is not waited for */
+        ERR_clear_error();
+    }
+}
+
+void tls_session_free(struct tls_session **s)
+{
+    struct tls_session *mine = *s;
+    *s = NULL;
+    if (mine == NULL) {
+        return;
+    }
+    if (!mine->is_open && mine->failure == TLS_FINE) {
+        mine->tls->failures[TLS_UNFINISHED]++;
+    }
+    SSL_free(mine->ssl);
+    free(mine);
+}
