@@ -1,6 +1,7 @@
 /* The start, in this order, each step undone by node_free():
  *
- *   loop, signals -> handlers' targets -> cluster, core, driver -> admin -> both listeners
+ *   loop, signals -> log -> certificates and secrets -> handlers' targets -> cluster, core,
+ * driver -> admin -> both listeners
  *
  * The end: SIGTERM, SIGINT or POST /v1/drain -> core_drain() -> shutdown.delay_ms over and
  * EFFECT_DRAINED seen -> the last clients get LAST_CLIENTS_MAX_MS -> everything is closed, the
@@ -9,6 +10,7 @@
 
 #include "admin.h"
 #include "driver.h"
+#include "encryption.h"
 #include "handlers/webhook_sender.h"
 #include "io/ids.h"
 #include "io/memory_return.h"
@@ -40,6 +42,7 @@ struct node {
     struct dialect_config dialects;
     struct handler_env env;
     struct driver_target *targets;
+    struct encryption encryption;
     struct peering *peering; /* NULL: a single node */
     struct core *core;
     struct driver *driver;
@@ -120,7 +123,8 @@ static void on_signal(void *owner, int number)
 {
     struct node *n = owner;
     if (number == SIGHUP) {
-        return; /* nothing to read anew */
+        encryption_reload(&n->encryption, n->log);
+        return;
     }
     if (number == SIGINT && n->draining && !n->ended) {
         log_end(log_begin(n->log, LOG_WARN, "ended-early")); /* Ctrl-C twice: do not wait */
@@ -208,12 +212,25 @@ static int no_memory(struct errmsg *em)
     return err_set(em, ERR_NOMEM, "out of memory");
 }
 
+static int make_encryption(struct node *n, struct errmsg *em)
+{
+    int rc = encryption_open(&n->encryption, n->config, em);
+    encryption_warn(&n->encryption, n->log);
+    return rc;
+}
+
 static int make_peering(struct node *n, struct errmsg *em)
 {
     if (n->config->cluster.listen[0] == '\0') {
         return 0;
     }
-    return peering_open(&n->peering, n->loop, n->config, &n->budget, em);
+    const struct peering_config peering = {
+        .loop = n->loop,
+        .settings = n->config,
+        .budget = &n->budget,
+        .tls = n->encryption.peers,
+    };
+    return peering_open(&n->peering, &peering, em);
 }
 
 static int make_core(struct node *n, struct errmsg *em)
@@ -351,6 +368,7 @@ static int make_log(struct node *n, struct errmsg *em)
         .budget = &n->budget,
         .loop = n->loop,
         .log = n->log,
+        .encryption = &n->encryption,
     };
     n->telemetry = telemetry_new(&telemetry);
     return n->telemetry == NULL ? no_memory(em) : 0;
@@ -411,8 +429,8 @@ static void say_ready(struct node *n)
 int node_new(struct node **out, const struct config *config, struct errmsg *em)
 {
     static int (*const steps[])(struct node *, struct errmsg *) = {
-        make_loop,   make_log,      make_targets, make_peering, make_core,
-        make_driver, make_webhooks, make_admin,   open_servers,
+        make_loop, make_log,    make_encryption, make_targets, make_peering,
+        make_core, make_driver, make_webhooks,   make_admin,   open_servers,
     };
     *out = NULL;
     struct node *n = calloc(1, sizeof *n);
@@ -484,6 +502,7 @@ void node_free(struct node **n)
         loop_run(mine->loop); /* the timers of these */
     }
     loop_free(&mine->loop);
+    encryption_close(&mine->encryption);
     wiring_free_allow(&mine->allow);
     telemetry_free(&mine->telemetry);
     log_free(&mine->log);

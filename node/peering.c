@@ -121,25 +121,26 @@ static int choose_address(struct peering *p, const struct config *config, struct
     return 0;
 }
 
-int peering_open(struct peering **out, struct loop *loop, const struct config *config,
-                 struct budget *budget, struct errmsg *em)
+int peering_open(struct peering **out, const struct peering_config *config, struct errmsg *em)
 {
     *out = NULL;
+    const struct config *settings = config->settings;
     struct peering *p = calloc(1, sizeof *p);
-    struct bytes *seeds = calloc(config->cluster.seeds.count + 1, sizeof *seeds);
+    struct bytes *seeds = calloc(settings->cluster.seeds.count + 1, sizeof *seeds);
     if (p == NULL || seeds == NULL) {
         free(p);
         free(seeds);
         return err_set(em, ERR_NOMEM, "out of memory");
     }
-    for (size_t i = 0; i < config->cluster.seeds.count; i++) {
-        seeds[i] = bytes_text(config->cluster.seeds.items[i]);
+    for (size_t i = 0; i < settings->cluster.seeds.count; i++) {
+        seeds[i] = bytes_text(settings->cluster.seeds.items[i]);
     }
     struct peers_config peers = {
-        .listen = bytes_text(config->cluster.listen),
+        .listen = bytes_text(settings->cluster.listen),
         .seeds = seeds,
-        .seed_count = config->cluster.seeds.count,
-        .budget = budget,
+        .seed_count = settings->cluster.seeds.count,
+        .budget = config->budget,
+        .tls = config->tls,
         .events =
             {
                 .on_seed = on_seed,
@@ -153,12 +154,12 @@ int peering_open(struct peering **out, struct loop *loop, const struct config *c
                 .owner = p,
             },
     };
-    p->loop = loop;
+    p->loop = config->loop;
     log_gate_init(&p->gate, SAY_AGAIN_MS, (uint64_t)(uintptr_t)p);
-    int rc = peers_open(&p->peers, loop, &peers, em);
+    int rc = peers_open(&p->peers, p->loop, &peers, em);
     free(seeds);
     if (rc == 0) {
-        rc = choose_address(p, config, em);
+        rc = choose_address(p, settings, em);
     }
     if (rc != 0) {
         peering_close(&p);

@@ -13,10 +13,16 @@
 
 struct peering;
 
+struct peering_config {
+    struct loop *loop;
+    const struct config *settings;
+    struct budget *budget;
+    struct tls *tls; /* NULL: plain links. The caller's, until the loop has run empty */
+};
+
 /* Listens; the core comes later, with peering_start(). ERR_INUSE, ERR_IO, ERR_MALFORMED,
  * ERR_NOMEM: `em` says it. */
-int peering_open(struct peering **out, struct loop *loop, const struct config *config,
-                 struct budget *budget, struct errmsg *em);
+int peering_open(struct peering **out, const struct peering_config *config, struct errmsg *em);
 
 /* From here on events go to the core. Before the loop turns for the first time. */
 void peering_start(struct peering *p, struct core *core, struct driver *driver,

@@ -7,12 +7,14 @@
 
 #define LINKS_MAX       1024u /* rows: peers times lanes; peers/ remembers fewer */
 #define LINK_EVENTS_MAX 64u
+#define TLS_MAX         32u
 
 struct telemetry {
     struct telemetry_config config;
     struct metrics metrics;
     struct metrics_link links[LINKS_MAX];
     struct metrics_count link_events[LINK_EVENTS_MAX];
+    struct metrics_tls tls[TLS_MAX];
 };
 
 struct telemetry *telemetry_new(const struct telemetry_config *config)
@@ -89,6 +91,8 @@ void telemetry_print(struct telemetry *t, const struct core *core,
         .connections_made_way = http_server_made_way(api),
     };
     metrics_sample_core(&sample, core, loop_now_ms(t->config.loop));
+    sample.tls = t->tls;
+    sample.tls_count = encryption_sample(t->config.encryption, t->tls, TLS_MAX);
     if (peers != NULL) {
         sample_links(t, peers, &sample);
     }

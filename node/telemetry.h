@@ -6,6 +6,7 @@
 #include "base/budget.h"
 #include "core/core.h"
 #include "driver.h"
+#include "encryption.h"
 #include "http/http_server.h"
 #include "obs/log.h"
 #include "peers/peers.h"
@@ -17,6 +18,7 @@ struct telemetry_config {
     const struct budget *budget;
     struct loop *loop;
     struct log *log;
+    const struct encryption *encryption;
 };
 
 /* NULL: out of memory. */

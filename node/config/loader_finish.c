@@ -62,6 +62,44 @@ static void check_together(struct loader *l, const char *key, const char *needed
     }
 }
 
+/* An address of this machine alone, as one can tell without asking the system. */
+static bool is_loopback(const char *address)
+{
+    struct bytes rest = bytes_text(address);
+    if (bytes_cut_front_nocase(&rest, "localhost:") || bytes_cut_front(&rest, "[::1]:")) {
+        return true;
+    }
+    if (!bytes_cut_front(&rest, "127.")) {
+        return false;
+    }
+    struct bytes host = bytes_cut_at(&rest, ':');
+    return strspn((const char *)host.at, "0123456789.") == host.size; /* no name 127.example */
+}
+
+/* Peers are given every callback's body: nobody else may read along, or be one. */
+static void check_peers(struct loader *l)
+{
+    const struct config *c = l->config;
+    bool has_secret = c->cluster.secret_file[0] != '\0';
+    bool has_certificate = c->cluster.tls.cert[0] != '\0';
+    check_together(l, "cluster.tls.cert", "cluster.tls.key");
+    check_together(l, "cluster.tls.cert", "cluster.tls.ca");
+    check_together(l, "cluster.tls.key", "cluster.tls.cert");
+    check_together(l, "cluster.tls.ca", "cluster.tls.cert");
+    if (has_secret && has_certificate) {
+        loader_fault(l, origin_of(c, "cluster.secret_file"), bytes_text("cluster.secret_file"),
+                     "stands beside cluster.tls.cert; allowed: one of them");
+    }
+    if (c->cluster.listen[0] != '\0' && !is_loopback(c->cluster.listen) && !has_secret &&
+        !has_certificate && !c->cluster.insecure) {
+        loader_fault(
+            l, origin_of(c, "cluster.listen"), bytes_text("cluster.listen"),
+            "is beyond loopback, where anybody could read along and join; allowed: with "
+            "cluster.secret_file, or cluster.tls.cert, .key and .ca, or "
+            "cluster.insecure=true (docs/tls.md)");
+    }
+}
+
 static void finish_node(struct loader *l)
 {
     struct config *c = l->config;
@@ -72,8 +110,7 @@ static void finish_node(struct loader *l)
           &c->webhook.max_wait_ms);
     check_together(l, "tls.cert", "tls.key");
     check_together(l, "tls.key", "tls.cert");
-    check_together(l, "cluster.tls.cert", "cluster.tls.key");
-    check_together(l, "cluster.tls.key", "cluster.tls.cert");
+    check_peers(l);
     if (c->cluster.seeds.count > 0 && c->cluster.listen[0] == '\0') {
         loader_warn(l, origin_of(c, "cluster.seeds"),
                     "cluster.seeds: not used without cluster.listen");

@@ -108,7 +108,7 @@ bool tls_session_is_dry(const struct tls_session *s);
 /* Seals everything into pushes. ERR_IO: broken. */
 int tls_session_write(struct tls_session *s, struct bytes plain);
 
-/* Pushes the word that nothing more comes, when the session is open. */
+/* Pushes the word that nothing more comes; a handshake that is not done yet is given up. */
 void tls_session_end(struct tls_session *s);
 
 /* Why it failed, and the same for people, static; TLS_FINE and NULL while it has not. */

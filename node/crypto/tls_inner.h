@@ -26,7 +26,7 @@ struct tls_session {
     int broken;       /* what reading says from now on; 0: nothing yet */
     int wire_end;     /* what pull() said at its end; 0: it has not ended */
     unsigned records; /* written since the keys were renewed */
-    bool is_open, is_dry;
+    bool has_begun, is_open, is_dry;
     bool has_pulled, begins_as_tls; /* whether the first byte pulled was that of a record */
     bool knows_no_secret;           /* the other side named a secret that is not ours */
 };

@@ -96,6 +96,16 @@ static enum tls_failure of_reason(const struct tls_session *s, int reason)
     }
 }
 
+/* To the ones that speak no TLS OpenSSL says nothing; but a node that was told of no secret is
+ * to know why it stays out: alert protocol_version, fatal (RFC 8446 6). */
+static void tell_plain(struct tls_session *s)
+{
+    static const uint8_t alert[] = {RECORD_TYPE_ALERT, 3, 3, 0, 2, 2, 70};
+    if (s->tls->use == TLS_FOR_PEERS) {
+        (void)s->wire.push(s->wire.owner, bytes_of(alert, sizeof alert));
+    }
+}
+
 static void note_failure(struct tls_session *s)
 {
     int reason = ERR_GET_REASON(ERR_peek_error());
@@ -104,6 +114,7 @@ static void note_failure(struct tls_session *s)
     }
     if (s->has_pulled && !s->begins_as_tls) {
         s->failure = TLS_PLAIN;
+        tell_plain(s);
     } else if (s->wire_end != 0 && reason == 0) {
         s->failure = TLS_ENDED;
     } else if (s->knows_no_secret) {
@@ -153,6 +164,7 @@ int tls_session_new(struct tls_session **out, struct tls *t, bool dials,
     }
     s->tls = t;
     s->wire = *wire;
+    s->has_begun = !dials;
     BIO_set_data(bio, s);
     BIO_set_init(bio, 1);
     SSL_set_app_data(s->ssl, s);
@@ -177,6 +189,7 @@ int tls_session_shake(struct tls_session *s)
     if (s->is_open || s->failure != TLS_FINE) {
         return s->is_open ? 0 : ERR_REFUSED;
     }
+    s->has_begun = true;
     ERR_clear_error();
     int rc = SSL_do_handshake(s->ssl);
     if (rc == 1 && is_proven(s)) {
@@ -250,8 +263,18 @@ int tls_session_write(struct tls_session *s, struct bytes plain)
     return 0;
 }
 
+/* The handshake was begun, and is given up. */
+static void note_unfinished(struct tls_session *s)
+{
+    if (s->has_begun && !s->is_open && s->failure == TLS_FINE) {
+        s->failure = TLS_UNFINISHED;
+        s->tls->failures[TLS_UNFINISHED]++;
+    }
+}
+
 void tls_session_end(struct tls_session *s)
 {
+    note_unfinished(s);
     if (s->is_open && s->failure == TLS_FINE) {
         (void)SSL_shutdown(s->ssl); /* 0: sent; the other side's word is not waited for */
         ERR_clear_error();
@@ -265,9 +288,7 @@ void tls_session_free(struct tls_session **s)
     if (mine == NULL) {
         return;
     }
-    if (!mine->is_open && mine->failure == TLS_FINE) {
-        mine->tls->failures[TLS_UNFINISHED]++;
-    }
+    note_unfinished(mine);
     SSL_free(mine->ssl);
     free(mine);
 }

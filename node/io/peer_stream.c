@@ -1,5 +1,8 @@
 #include "io/peer_stream.h"
 
+#include "io/timer.h"
+#include "io/tls_pipe.h"
+
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -22,6 +25,7 @@
 #define NOTSENT_LOWAT_SIZE (128 * 1024) /* bytes; more than this waits in our own queue */
 #define BACKLOG            128
 #define ACCEPTS_PER_TURN   16
+#define READ_AGAIN_MS      1 /* a timer of 0 set by itself would keep the loop's turn */
 
 /* How bytes go in and out. */
 struct stream_kind {
@@ -31,12 +35,19 @@ struct stream_kind {
 
 struct peer_stream {
     uv_poll_t poll;
+    struct loop *loop;
     const struct stream_kind *kind;
     struct peer_stream_events events;
     union address address;
     int fd;
     bool connecting, blocked; /* blocked: the last write was not taken whole */
     bool closing;
+
+    /* Of TLS only. */
+    struct tls_pipe *pipe;
+    struct timer *again; /* what was read from the socket and not yet from the pipe */
+    bool dialled, shaking;
+    bool ends; /* our end is sent after what waits in the pipe */
 };
 
 struct peer_listener {
@@ -83,6 +94,26 @@ static int plain_write(struct peer_stream *s, const struct bytes *runs, size_t c
 
 static const struct stream_kind plain = {plain_read, plain_write};
 
+/* --- TLS ---------------------------------------------------------------------------------- */
+
+static int sealed_read(struct peer_stream *s, uint8_t *to, size_t size, size_t *got)
+{
+    return tls_pipe_read(s->pipe, to, size, got);
+}
+
+static int sealed_write(struct peer_stream *s, const struct bytes *runs, size_t count,
+                        size_t *sent)
+{
+    return tls_pipe_write(s->pipe, runs, count, sent);
+}
+
+static const struct stream_kind sealed = {sealed_read, sealed_write};
+
+static bool has_unsent(const struct peer_stream *s)
+{
+    return s->pipe != NULL && tls_pipe_has_unsent(s->pipe);
+}
+
 /* --- streams ------------------------------------------------------------------------------ */
 
 static void set_option(int fd, int level, int name, int value)
@@ -104,7 +135,8 @@ static void set_options(int fd)
 
 static void watch(struct peer_stream *s)
 {
-    int wanted = s->connecting || s->blocked ? UV_WRITABLE : 0;
+    bool waits = s->connecting || has_unsent(s) || (s->blocked && !s->shaking);
+    int wanted = waits ? UV_WRITABLE : 0;
     if (!s->connecting && s->events.on_readable != NULL) {
         wanted |= UV_READABLE;
     }
@@ -122,6 +154,7 @@ static struct peer_stream *stream_new(struct loop *l, int fd, const union addres
         return NULL;
     }
     s->poll.data = s;
+    s->loop = l;
     s->kind = &plain;
     s->fd = fd;
     s->address = *address;
@@ -152,6 +185,7 @@ int peer_stream_dial(struct peer_stream **out, struct loop *l, const union addre
         return ERR_IO;
     }
     s->connecting = true;
+    s->dialled = true;
     s->events = *events;
     if (connect(fd, &to->any, size_of(to)) != 0 && errno != EINPROGRESS) {
         peer_stream_close(&s);
@@ -168,12 +202,110 @@ void peer_stream_listen_to(struct peer_stream *s, const struct peer_stream_event
     watch(s);
 }
 
+/* The owner reads; what it leaves in the pipe makes no socket readable. */
+static void tell_readable(struct peer_stream *s)
+{
+    s->events.on_readable(s->events.owner);
+    if (!s->closing && s->pipe != NULL && tls_pipe_has_more(s->pipe)) {
+        timer_start(s->again, READ_AGAIN_MS);
+    }
+}
+
+static void on_again(void *owner)
+{
+    tell_readable(owner);
+}
+
+int peer_stream_secure(struct peer_stream *s, struct tls *t)
+{
+    s->again = timer_new(s->loop, on_again, s);
+    if (s->again == NULL || tls_pipe_new(&s->pipe, t, s->dialled, s->fd) != 0) {
+        return ERR_NOMEM;
+    }
+    s->kind = &sealed;
+    s->shaking = true;
+    return 0;
+}
+
+const char *peer_stream_explain(const struct peer_stream *s)
+{
+    return s->pipe == NULL ? NULL : tls_pipe_explain(s->pipe);
+}
+
+/* Open: a dialler hears so, and whoever wrote too early may write. */
+static void finish_shaking(struct peer_stream *s)
+{
+    bool was_blocked = s->blocked;
+    s->blocked = false;
+    watch(s);
+    timer_start(s->again, 0); /* more than the handshake may have come already */
+    if (s->dialled) {
+        s->events.on_open(s->events.owner, 0);
+    } else if (was_blocked) {
+        s->events.on_writable(s->events.owner);
+    }
+}
+
+static void shake(struct peer_stream *s)
+{
+    int rc = tls_pipe_shake(s->pipe);
+    if (rc == TLS_WAITS) {
+        watch(s);
+        return;
+    }
+    s->shaking = false;
+    if (rc == 0) {
+        finish_shaking(s);
+    } else if (s->dialled) {
+        uv_poll_stop(&s->poll);
+        s->events.on_open(s->events.owner, ERR_IO);
+    } else {
+        tell_readable(s); /* reading says that it is broken */
+    }
+}
+
+static void send_end(struct peer_stream *s)
+{
+    s->ends = has_unsent(s);
+    if (!s->ends) {
+        (void)shutdown(s->fd, SHUT_WR); /* of a broken connection there is nothing to end */
+    }
+}
+
+/* What the pipe does on its own: sends what waits, and shakes hands. Returns the events that
+ * are left for the owner. */
+static int attend_pipe(struct peer_stream *s, int events)
+{
+    if ((events & UV_WRITABLE) != 0 && has_unsent(s)) {
+        if (tls_pipe_flush(s->pipe) != 0) {
+            events |= UV_READABLE; /* reading says that it is broken */
+        }
+        if (has_unsent(s)) {
+            events &= ~UV_WRITABLE;
+        } else if (s->ends) {
+            send_end(s);
+        }
+        watch(s);
+    }
+    if (s->shaking) {
+        if ((events & UV_READABLE) != 0) {
+            shake(s);
+        }
+        return 0;
+    }
+    return events;
+}
+
 static void finish_connecting(struct peer_stream *s)
 {
     int error = 0;
     socklen_t size = sizeof error;
     getsockopt(s->fd, SOL_SOCKET, SO_ERROR, &error, &size);
     s->connecting = false;
+    if (error == 0 && s->pipe != NULL) {
+        shake(s);
+        return;
+    }
     if (error == 0) {
         watch(s);
     } else {
@@ -197,6 +329,9 @@ static void on_poll(uv_poll_t *handle, int status, int events)
     if (status < 0) { /* epoll saw an error: reading tells which */
         events = UV_READABLE;
     }
+    if (s->pipe != NULL) {
+        events = attend_pipe(s, events);
+    }
     if ((events & UV_WRITABLE) != 0 && s->blocked) {
         s->blocked = false;
         s->events.on_writable(s->events.owner);
@@ -208,7 +343,7 @@ static void on_poll(uv_poll_t *handle, int status, int events)
         }
     }
     if ((events & UV_READABLE) != 0) {
-        s->events.on_readable(s->events.owner);
+        tell_readable(s);
     }
 }
 
@@ -231,8 +366,9 @@ int peer_stream_write(struct peer_stream *s, const struct bytes *runs, size_t co
 {
     assert(!s->connecting);
     int rc = s->kind->write(s, runs, count, sent);
-    if (rc == 0 && !s->blocked && *sent < total(runs, count)) {
-        s->blocked = true;
+    bool is_blocked = *sent < total(runs, count);
+    if (rc == 0 && !s->blocked && (is_blocked || has_unsent(s))) {
+        s->blocked = is_blocked;
         watch(s);
     }
     return rc;
@@ -240,7 +376,12 @@ int peer_stream_write(struct peer_stream *s, const struct bytes *runs, size_t co
 
 void peer_stream_send_end(struct peer_stream *s)
 {
-    (void)shutdown(s->fd, SHUT_WR); /* of a broken connection there is nothing to end */
+    if (s->pipe != NULL) {
+        tls_pipe_end(s->pipe);
+        (void)tls_pipe_flush(s->pipe);
+        watch(s);
+    }
+    send_end(s);
 }
 
 const union address *peer_stream_address(const struct peer_stream *s)
@@ -262,6 +403,8 @@ void peer_stream_close(struct peer_stream **s)
     }
     assert(!mine->closing);
     mine->closing = true;
+    tls_pipe_free(&mine->pipe);
+    timer_close(&mine->again);
     uv_poll_stop(&mine->poll); /* before the descriptor goes: its number may come again */
     close(mine->fd);
     uv_close((uv_handle_t *)&mine->poll, on_stream_closed);

@@ -1,9 +1,9 @@
 /* One TCP connection between two nodes, and the socket that accepts them.
  *
  * A stream tells when something can be done; its owner then reads into, or gathers out of,
- * memory of its own choice: nothing is buffered or copied here. It refuses to know what the
- * bytes mean. How they are read and written stands in a table of functions, so that an
- * encrypted stream is another table, not another user.
+ * memory of its own choice: nothing is buffered or copied here, as long as it is plain. It
+ * refuses to know what the bytes mean. How they are read and written stands in a table of
+ * functions, so that an encrypted stream is another table, not another user.
  *
  * Life: peer_stream_dial() or the listener's on_accepted gives a stream to its owner;
  * peer_stream_close() ends it at once: no event comes after it, also when it is called from
@@ -17,6 +17,7 @@
 #include "io/loop.h"
 
 struct peer_stream;
+struct tls;
 
 struct peer_stream_events {
     /* Of a dialled stream, once: 0; ERR_REFUSED: nobody listens there; ERR_IO: no way there.
@@ -30,6 +31,16 @@ struct peer_stream_events {
 /* Begins to connect. ERR_IO: no socket (descriptors), or the address cannot be used. */
 int peer_stream_dial(struct peer_stream **out, struct loop *l, const union address *to,
                      const struct peer_stream_events *events);
+
+/* From here on the stream is TLS (crypto/tls.h): nothing is read and on_open does not come
+ * before the other side has proven itself; when it cannot, on_open says ERR_IO, or reading
+ * does, and peer_stream_explain() why. Right after peer_stream_dial(), or before
+ * peer_stream_listen_to(). How long it may take is the owner's to decide. ERR_NOMEM: close it.
+ */
+int peer_stream_secure(struct peer_stream *s, struct tls *t);
+
+/* Why TLS failed, for people, static; NULL: it did not. */
+const char *peer_stream_explain(const struct peer_stream *s);
 
 /* Who hears the events of an accepted stream; it is silent before. */
 void peer_stream_listen_to(struct peer_stream *s, const struct peer_stream_events *events);

@@ -54,6 +54,12 @@ struct metrics_count {
     uint64_t value;
 };
 
+/* TLS handshakes at one of the node's ports, "clients" or "peers", that ended like that. */
+struct metrics_tls {
+    const char *port;
+    struct metrics_count count;
+};
+
 /* All that others counted, at the moment of asking. NULL pointers are left out. */
 struct metrics_sample {
     struct bytes node_name;
@@ -66,6 +72,8 @@ struct metrics_sample {
     size_t link_count;
     const struct metrics_count *link_events; /* what happened to links, of all peers */
     size_t link_event_count;
+    const struct metrics_tls *tls;
+    size_t tls_count;
     uint64_t log_dropped;
     uint64_t connections, connections_refused, connections_made_way;
 };

@@ -261,6 +261,16 @@ static void print_link_events(const struct page *p, const struct row *row)
     }
 }
 
+static void print_tls(const struct page *p, const struct row *row)
+{
+    for (size_t i = 0; i < p->sample->tls_count; i++) {
+        const struct metrics_tls *tls = &p->sample->tls[i];
+        text_addf(p->out, "%s{port=\"%s\",result=\"%s\"} ", row->name, tls->port,
+                  tls->count.name);
+        end_sample(p->out, tls->count.value);
+    }
+}
+
 static void print_claims(const struct page *p, const struct row *row)
 {
     const struct cluster_counters *c = p->sample->cluster;
@@ -398,6 +408,8 @@ static const struct row rows[] = {
      .print = print_claims},
     {"callbackd_cluster_link_events_total", "counter",
      "What happened on the links to other nodes, by kind.", .print = print_link_events},
+    {"callbackd_tls_handshakes_total", "counter",
+     "TLS handshakes with clients and peers, by how they ended.", .print = print_tls},
     {"callbackd_cluster_events_total", "counter", "What happened in the cluster, by kind.",
      .print = print_cluster_events},
     {"callbackd_loop_lag_seconds", "gauge",

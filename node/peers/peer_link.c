@@ -243,6 +243,30 @@ static void on_hostile(struct peer_link *k, int error)
     peer_link_end(k, LINK_END_MALFORMED);
 }
 
+/* A stream of records of TLS (RFC 8446 5.1) where a frame should be, whose length cannot begin
+ * like that. */
+static bool is_tls(struct bytes first)
+{
+    return first.size >= 2 && (first.at[0] == 0x16 || first.at[0] == 0x15) &&
+           first.at[1] == 0x03;
+}
+
+static void on_unasked_tls(struct peer_link *k)
+{
+    k->owner->counters.tls_unasked++;
+    trouble(k, "it speaks TLS, and this node has neither cluster.secret_file nor cluster.tls");
+    peer_link_end(k, LINK_END_MALFORMED);
+}
+
+static void on_read_error(struct peer_link *k, int rc)
+{
+    const char *why = peer_stream_explain(k->stream);
+    if (why != NULL) {
+        trouble(k, why);
+    }
+    peer_link_end(k, rc == ERR_CLOSED ? LINK_END_CLOSED : LINK_END_RESET);
+}
+
 /* Reads once. False: nothing more to read now. */
 static bool receive(struct peer_link *k)
 {
@@ -255,7 +279,11 @@ static bool receive(struct peer_link *k)
     p->counters.reads++;
     int rc = peer_stream_read(k->stream, in_place == NULL ? p->scratch : in_place, size, &got);
     if (rc != 0) {
-        peer_link_end(k, rc == ERR_CLOSED ? LINK_END_CLOSED : LINK_END_RESET);
+        on_read_error(k, rc);
+        return false;
+    }
+    if (in_place == NULL && !k->is_up && is_tls(bytes_of(p->scratch, got))) {
+        on_unasked_tls(k);
         return false;
     }
     if (in_place != NULL) {
@@ -404,6 +432,10 @@ static void on_open(void *owner, int rc)
     struct peer_link *k = owner;
     struct peers *p = k->owner;
     if (rc != 0) {
+        const char *why = peer_stream_explain(k->stream);
+        if (why != NULL) {
+            trouble(k, why);
+        }
         k->was_refused = rc == ERR_REFUSED;
         peer_stream_close(&k->stream);
         try_next_address(k);
@@ -421,14 +453,22 @@ static struct peer_stream_events stream_events(struct peer_link *k)
     return (struct peer_stream_events){on_open, on_readable, on_writable, k};
 }
 
+/* False: no memory for it. */
+static bool secure(struct peer_link *k)
+{
+    struct tls *tls = k->owner->config.tls;
+    return tls == NULL || peer_stream_secure(k->stream, tls) == 0;
+}
+
 static void try_next_address(struct peer_link *k)
 {
     struct peer_stream_events events = stream_events(k);
     while (k->address_next < k->address_count) {
         const union address *to = &k->addresses[k->address_next++];
-        if (peer_stream_dial(&k->stream, k->owner->loop, to, &events) == 0) {
+        if (peer_stream_dial(&k->stream, k->owner->loop, to, &events) == 0 && secure(k)) {
             return;
         }
+        peer_stream_close(&k->stream);
     }
     peer_link_end(k, k->was_refused ? LINK_END_REFUSED : LINK_END_UNREACHABLE);
 }
@@ -468,6 +508,10 @@ void peer_link_accept(struct peer_link *k, struct peer_stream *s)
     k->state = LINK_OPEN;
     k->accepted = true;
     k->stream = s;
+    if (!secure(k)) {
+        link_free(k); /* nobody has heard of it */
+        return;
+    }
     list_push_back(&p->pending, &k->pending);
     p->pending_count++;
     p->busy = true;

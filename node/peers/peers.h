@@ -21,6 +21,7 @@
 #include "io/loop.h"
 
 struct peers;
+struct tls;
 
 /* What happens; most are one call into the core. All borrowed arguments live for the call. */
 struct peers_events {
@@ -43,6 +44,7 @@ struct peers_config {
     const struct bytes *seeds; /* HOST:PORT, or dns:NAME:PORT; copied */
     size_t seed_count;
     struct budget *budget; /* for received bodies */
+    struct tls *tls; /* for the links; NULL: they are plain. The caller's, outlives them */
     struct peers_events events;
 };
 
@@ -75,6 +77,8 @@ void peers_close(struct peers **p); /* accepts a pointer to NULL */
     X(accepted_refused, "of them, ended for there were too many without a HELLO")              \
     X(malformed, "links ended for a frame or message that is not ours")                        \
     X(too_large, "links ended for a frame over its limit")                                     \
+    X(tls_unasked,                                                                             \
+      "links ended because the other side speaks TLS, and this node was not told to")          \
     X(unknown_kinds, "messages passed over: a kind that this build does not know")             \
     X(no_room, "bodies received without room for them")                                        \
     X(unsent_full, "links ended for too much that waits to be sent")                           \

@@ -5,6 +5,7 @@ import time
 import pytest
 
 import node as node_module
+from secrets_of_tests import link_settings
 from service import SIZES, Service
 from upstream import Upstream
 
@@ -66,7 +67,8 @@ def start_cluster(start_node):
             extra = ['--name', f'n{number + 1}', '--cluster', '127.0.0.1:0']
             if nodes:
                 extra += ['--seeds', '%s:%d' % nodes[0].cluster]
-            merged = {'cluster.expect': min(number + 1, count), **(settings or {})}
+            merged = {'cluster.expect': min(number + 1, count), **link_settings(),
+                      **(settings or {})}
             nodes.append(start_node(functions, merged, [*extra, *arguments]))
         for node in nodes:
             wait_ready(node)

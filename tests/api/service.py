@@ -4,6 +4,7 @@ import time
 
 from balancer import open_balancer
 from node import Client, Node
+from secrets_of_tests import link_settings
 
 # How many nodes each test of a dialect runs against, in turn.
 SIZES = [int(n) for n in os.environ.get('CALLBACKD_TEST_NODES', '1,3').split(',')]
@@ -37,6 +38,7 @@ class Service(Client):
         if count > 1:
             arguments += ['--cluster', '127.0.0.1:0']
             merged.setdefault('cluster.expect', number + 1)
+            merged.update(link_settings())
         if self.nodes:
             arguments += ['--seeds', '%s:%d' % self.nodes[0].cluster]
         self.nodes.append(Node(functions, merged, [*arguments, *more], env))

@@ -7,6 +7,7 @@ import time
 from fault_proxy import FaultProxy
 from http_client import call
 from node import Node
+from secrets_of_tests import link_settings
 from talk import Talk
 
 FUNCTIONS = {'echo': 'builtin:echo', 'sleep': 'builtin:sleep', 'code': 'builtin:status'}
@@ -35,11 +36,12 @@ class Cluster(Talk):
     runs through self.proxy, where faults can be laid on it. A node that comes back has the
     addresses that it had.
 
-    settings: for all; own: {name: settings of that node}; binaries: {name: its program}."""
+    settings: for all; own: {name: settings of that node}; binaries: {name: its program}; tls:
+    whether links are encrypted, by default when CALLBACKD_TEST_TLS=1."""
 
     def __init__(self, count=3, settings=None, proxy=False, join=True, own=None, binaries=None,
-                 functions=None):
-        self.settings, self.own = settings or {}, own or {}
+                 functions=None, tls=None):
+        self.settings, self.own = {**link_settings(tls), **(settings or {})}, own or {}
         self.binaries, self.functions = binaries or {}, functions or FUNCTIONS
         self.proxy = FaultProxy() if proxy else None
         self.names = [chr(ord('a') + i) for i in range(count)]
@@ -74,7 +76,10 @@ class Cluster(Talk):
             merged['cluster.seeds'] = seeds
         # A sanitizer that keeps much freed memory would hide growth, or look like it.
         env = {'ASAN_OPTIONS': 'detect_leaks=1:quarantine_size_mb=4'}
-        return Node(self.functions, merged, env=env, binary=self.binaries.get(name))
+        node = Node(self.functions, merged, env=env, binary=self.binaries.get(name))
+        if self.proxy is not None:
+            self.proxy.who(name, node.process.pid)
+        return node
 
     def __getitem__(self, name):
         return self.nodes[name]

@@ -3,10 +3,13 @@
 
 Each node gets a route: the proxy listens where the node advertises itself and passes
 connections on to where it really listens. Who dialled is read from the first frame (a node
-says its name in HELLO), so a fault can be laid on one pair, one direction, or everything.
+says its name in HELLO), so a fault can be laid on one pair, one direction, or everything. Where
+links are encrypted nothing can be read: then the socket at the other end tells, which belongs
+to one of the processes that `who` has named.
 
     proxy = FaultProxy()                        # a process of its own; close() ends it
     port = proxy.add('a', target_port=7001)     # node a: cluster.advertise 127.0.0.1:port
+    proxy.who('a', pid)                         # needed where links are encrypted
     proxy.fault('a', 'b', 'stall')              # what a sends to b no longer arrives
     proxy.partition(['a'], ['b', 'c'])          # both directions
     proxy.reset('a', 'b')
@@ -36,6 +39,8 @@ import time
 HELD_MAX = 1 << 20     # bytes kept in one direction before the sender feels it
 PIECE = 1 << 16
 HELLO_MAX = 4096 + 16
+TLS_HANDSHAKE = 22     # the first byte of a TLS connection
+NAMELESS_SECONDS = 0.02
 RESET = struct.pack('ii', 1, 0)
 
 
@@ -71,6 +76,9 @@ class Proxy:
         self.links = set()
         self.faults = {}                  # (from, to) -> {kind: [numbers]}
         self.bytes = collections.Counter()
+        self.pids = {}                    # node name -> its process
+        self.nameless = set()             # encrypted links of a process not named yet
+        self.taped = None                 # everything passed on, when asked for
 
     # --- commands
 
@@ -99,6 +107,12 @@ class Proxy:
             for link in hit:
                 self.reset(link)
             return {'count': len(hit)}
+        if verb == 'who':
+            self.pids[words[1]] = int(words[2])
+            return {}
+        if verb == 'tape':
+            self.taped = open(words[1], 'wb')
+            return {}
         if verb == 'stats':
             return {'links': len(self.links),
                     'bytes': {'>'.join(pair): n for pair, n in self.bytes.items()}}
@@ -156,13 +170,20 @@ class Proxy:
         self.identify(link)
 
     def identify(self, link):
-        """Reads who dials from its first frame, then begins to pass bytes on."""
+        """Finds out who dials, then begins to pass bytes on."""
         if len(link.first) < 4:
             return
         length = struct.unpack('>I', link.first[:4])[0]
         if 4 + length <= HELLO_MAX and len(link.first) < 4 + length:
             return
         who = name_in(link.first)
+        if link.first[0] == TLS_HANDSHAKE:
+            who = self.owner_of(link.dialler)
+            if who is None:
+                self.nameless.add(link)
+                self.watch(link.dialler, 0, None)
+                return
+        self.nameless.discard(link)
         found = self.faults_of((who, link.route))
         if 'refuse' in found:
             self.reset(link)
@@ -185,6 +206,14 @@ class Proxy:
         self.watch(target, selectors.EVENT_WRITE, lambda _: self.on_connected(link))
         self.hold(there, link.first)
 
+    def owner_of(self, dialler):
+        """The name of the process at the other end of a connection on this machine."""
+        inode = inode_of(dialler.getpeername(), dialler.getsockname())
+        for name, pid in self.pids.items():
+            if inode is not None and f'socket:[{inode}]' in links_of(pid):
+                return name
+        return None
+
     def on_connected(self, link):
         if link.target.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) != 0:
             self.reset(link)
@@ -195,6 +224,7 @@ class Proxy:
             self.move(link, pipe)
 
     def reset(self, link):
+        self.nameless.discard(link)
         for end in (link.dialler, link.target):
             if end is not None:
                 self.watch(end, 0, None)
@@ -251,6 +281,8 @@ class Proxy:
                 return
             pipe.size -= sent
             self.bytes[pipe.pair] += sent
+            if self.taped is not None:
+                self.taped.write(piece[:sent])
             if pipe.cut_left is not None:
                 pipe.cut_left -= sent
             if sent < len(piece):
@@ -312,6 +344,8 @@ class Proxy:
         now = time.monotonic()
         dues = [pipe.held[0][0] for link in self.links for pipe in link.pipes
                 if pipe.held and pipe.held[0][0] > now]
+        if self.nameless:
+            dues.append(now + NAMELESS_SECONDS)
         return max(0.0, min(dues) - now) if dues else None
 
     def run(self, commands):
@@ -331,16 +365,47 @@ class Proxy:
                 *lines, pending = (pending + piece).split(b'\n')
                 for line in lines:
                     print(json.dumps(self.answer(line.decode())), flush=True)
+            for link in list(self.nameless):
+                self.identify(link)
             for link in list(self.links):
                 for pipe in link.pipes:
                     if pipe.held:
                         self.move(link, pipe)
+            if self.taped is not None:
+                self.taped.flush()
 
     def answer(self, line):
         try:
             return self.command(line.split())
         except (ValueError, IndexError, OSError) as wrong:
             return {'error': str(wrong)}
+
+
+def inode_of(local, remote):
+    """Of the socket that is bound to `local` and connected to `remote`; None: gone."""
+    def text(address):
+        host = struct.unpack('=I', socket.inet_aton(address[0]))[0]
+        return f'{host:08X}:{address[1]:04X}'
+    wanted = [text(local), text(remote)]
+    with open('/proc/net/tcp', encoding='ascii') as lines:
+        for line in lines:
+            words = line.split()
+            if words[1:3] == wanted:
+                return words[9]
+    return None
+
+
+def links_of(pid):
+    found = set()
+    try:
+        for name in os.listdir(f'/proc/{pid}/fd'):
+            try:
+                found.add(os.readlink(f'/proc/{pid}/fd/{name}'))
+            except OSError:
+                pass
+    except OSError:
+        pass
+    return found
 
 
 def name_in(first):
@@ -384,6 +449,14 @@ class FaultProxy:
 
     def add(self, name, target_port, port=0):
         return self.say('add', name, target_port, port)['port']
+
+    def who(self, name, pid):
+        """Connections of that process are that node's, also when they are encrypted."""
+        self.say('who', name, pid)
+
+    def tape(self, path):
+        """Writes every byte that is passed on from now on into a file."""
+        self.say('tape', path)
 
     def fault(self, a, b, kind, *numbers):
         self.say('fault', a, b, kind, *numbers)

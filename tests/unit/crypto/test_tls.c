@@ -434,6 +434,7 @@ static void who_speaks_no_tls_is_refused(void **state)
         text_add(&a.sent, rows[i].said);
         b.rc = tls_session_shake(b.session);
         assert_refused(&b, rows[i].why, rows[i].reason);
+        assert_true(b.sent.size > 5 && b.sent.at[0] == 21 && b.sent.at[1] == 3); /* an alert */
         text_fini(&a.sent);
         end_close(&b, true);
     }

@@ -1,0 +1,96 @@
+"""What TLS needs in tests: a keyring for the links, and certificates of an authority that only
+the test knows. Files lie in a folder that goes with the process."""
+import atexit
+import os
+import secrets
+import shutil
+import subprocess
+import tempfile
+
+DAY = 86400
+
+
+class Folder:
+    """Made when it is first needed."""
+    path = None
+
+    @classmethod
+    def get(cls):
+        if cls.path is None:
+            cls.path = tempfile.mkdtemp(prefix='callbackd-tls-')
+            atexit.register(shutil.rmtree, cls.path, ignore_errors=True)
+        return cls.path
+
+
+def write_secrets(path, *lines):
+    """A keyring; in one step, as `mv` would, so that nobody reads half of it."""
+    with open(str(path) + '.new', 'w', encoding='ascii') as stream:
+        os.fchmod(stream.fileno(), 0o600)
+        stream.write(''.join(line + '\n' for line in lines))
+    os.replace(str(path) + '.new', path)
+    return str(path)
+
+
+def new_secret():
+    return secrets.token_urlsafe(32)
+
+
+def link_settings(tls=None):
+    """Settings of a node whose links are encrypted; none where they shall be plain."""
+    if not (os.environ.get('CALLBACKD_TEST_TLS') == '1' if tls is None else tls):
+        return {}
+    path = os.path.join(Folder.get(), 'links.secret')
+    if not os.path.exists(path):
+        write_secrets(path, new_secret())
+    return {'cluster.secret_file': path}
+
+
+class Authority:
+    """Signs certificates with the openssl command."""
+    made = 0
+
+    def __init__(self, name='ca'):
+        Authority.made += 1
+        self.folder = os.path.join(Folder.get(), f'{name}-{Authority.made}')
+        os.mkdir(self.folder)
+        self.serial = 0
+        self.cert, self.key = self.path('ca.pem'), self.path('ca.key')
+        self.openssl('req', '-x509', *self.new_key(self.key), '-subj', f'/CN={name}', '-days',
+                     '2', '-out', self.cert)
+
+    def path(self, name):
+        return os.path.join(self.folder, name)
+
+    @staticmethod
+    def openssl(*words):
+        done = subprocess.run(['openssl', *words], capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+
+    @staticmethod
+    def new_key(path):
+        return ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-keyout',
+                path]
+
+    def issue(self, names, days=2, into=None):
+        """(certificate, key) for the alternative names; with negative days expired already.
+        `into`: a pair that is replaced, each file in one step."""
+        self.serial += 1
+        base = self.path(str(self.serial))
+        with open(base + '.ext', 'w', encoding='ascii') as stream:
+            stream.write(f'subjectAltName={names}\nbasicConstraints=CA:FALSE\n')
+        self.openssl('req', *self.new_key(base + '.key'), '-subj', '/CN=test', '-out',
+                     base + '.csr')
+        self.openssl('x509', '-req', '-in', base + '.csr', '-CA', self.cert, '-CAkey', self.key,
+                     '-set_serial', str(self.serial), '-days', str(days), '-extfile',
+                     base + '.ext', '-out', base + '.pem')
+        os.chmod(base + '.key', 0o600)
+        if into is None:
+            return base + '.pem', base + '.key'
+        for new, old in zip((base + '.pem', base + '.key'), into):
+            os.replace(new, old)
+        return into
+
+    def link_settings(self, name='test', **options):
+        """Of a node of the cluster `name`."""
+        cert, key = self.issue(f'DNS:{name}', **options)
+        return {'cluster.tls.cert': cert, 'cluster.tls.key': key, 'cluster.tls.ca': self.cert}
