@@ -11,9 +11,9 @@
 #include <time.h>
 
 #define KEYRING_FILE_MAX  16384u
-#define CERTIFICATES_MAX  32768  /* bytes of a chain that a peer may show */
-#define PEER_READ_SIZE    65536u /* bytes taken from a link's socket at once */
-#define SECURITY_LEVEL    2      /* of OpenSSL: 112 bits and more */
+#define CERTIFICATES_MAX  32768             /* bytes of a chain that a peer may show */
+#define PEER_READ_SIZE    (4 * 16406u + 16) /* bytes taken at once from a link: four records */
+#define SECURITY_LEVEL    2                 /* of OpenSSL: 112 bits and more */
 #define CLIENT_SUITES     "ECDHE+AESGCM:ECDHE+CHACHA20"
 #define SECRET_SUITE      "TLS_AES_128_GCM_SHA256" /* its hash is that of the keys */
 #define SECRET_SUITE_CODE ((const unsigned char[]){0x13, 0x01})
@@ -219,7 +219,7 @@ static SSL_CTX *context_new(enum tls_use use)
     SSL_CTX_set_max_proto_version(ctx, TLS1_3_VERSION);
     SSL_CTX_set_options(ctx, SSL_OP_NO_TICKET | SSL_OP_NO_RENEGOTIATION |
                                  SSL_OP_NO_COMPRESSION | SSL_OP_IGNORE_UNEXPECTED_EOF);
-    SSL_CTX_set_mode(ctx, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+    SSL_CTX_set_mode(ctx, SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
     SSL_CTX_set_num_tickets(ctx, 0);
     SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
     SSL_CTX_set_max_cert_list(ctx, CERTIFICATES_MAX);
@@ -231,6 +231,7 @@ static SSL_CTX *context_new(enum tls_use use)
         SSL_CTX_set_default_read_buffer_len(ctx, PEER_READ_SIZE);
         SSL_CTX_set_session_id_context(ctx, session_context, sizeof session_context);
     } else {
+        SSL_CTX_set_mode(ctx, SSL_MODE_RELEASE_BUFFERS); /* most of many connections idle */
         SSL_CTX_set_cipher_list(ctx, CLIENT_SUITES);
         SSL_CTX_set_alpn_select_cb(ctx, on_choose_protocol, NULL);
     }

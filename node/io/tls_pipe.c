@@ -6,13 +6,15 @@
 #include <stdlib.h>
 #include <sys/socket.h>
 
-#define KEPT_ROOM 16384u /* bytes that an empty queue of sealed bytes may go on holding */
+/* A batch in its records; each may be 256 bytes longer sealed (RFC 8446 5.2). */
+#define SEALED_ROOM (TLS_PIPE_BATCH_SIZE + 8 * 256u)
 
 struct tls_pipe {
     struct tls_session *session;
     struct text sealed; /* to be sent, from `sent` on */
     size_t sent;
     int fd;
+    bool is_drained; /* the socket gave less than was asked for: it has no more now */
     bool ended;
 };
 
@@ -23,9 +25,14 @@ static bool would_block(void)
 
 static int pull(void *owner, uint8_t *to, size_t size, size_t *got)
 {
-    const struct tls_pipe *p = owner;
+    struct tls_pipe *p = owner;
+    if (p->is_drained) {
+        *got = 0;
+        return 0;
+    }
     ssize_t n = recv(p->fd, to, size, 0);
     *got = n > 0 ? (size_t)n : 0;
+    p->is_drained = n > 0 && *got < size;
     if (n > 0 || (n < 0 && would_block())) {
         return 0;
     }
@@ -76,14 +83,12 @@ int tls_pipe_flush(struct tls_pipe *p)
     }
     p->sent = 0;
     text_clear(&p->sealed);
-    if (p->sealed.room > KEPT_ROOM) {
-        text_fini(&p->sealed);
-    }
     return 0;
 }
 
 int tls_pipe_shake(struct tls_pipe *p)
 {
+    p->is_drained = false;
     int rc = tls_session_shake(p->session);
     (void)tls_pipe_flush(p); /* a broken connection shows when it is read */
     return rc;
@@ -97,6 +102,7 @@ int tls_pipe_read(struct tls_pipe *p, uint8_t *to, size_t size, size_t *got)
     }
     size_t one;
     int rc;
+    p->is_drained = false;
     do {
         rc = tls_session_read(p->session, to + *got, size - *got, &one);
         *got += one;
@@ -109,47 +115,79 @@ bool tls_pipe_has_more(const struct tls_pipe *p)
     return tls_session_is_open(p->session) && !tls_session_is_dry(p->session);
 }
 
-/* Pieces smaller than a record are gathered, larger ones are sealed from where they lie. */
-static int seal(struct tls_pipe *p, const struct bytes *runs, size_t count, size_t *done)
+/* Where the next byte of some runs lies. */
+struct place {
+    const struct bytes *runs;
+    size_t count, at, done; /* `done`: bytes of runs[at] */
+};
+
+/* At most `max` bytes that lie together. None: the end. */
+static struct bytes next_piece(struct place *p, size_t max)
+{
+    while (p->at < p->count && p->done == p->runs[p->at].size) {
+        p->at++;
+        p->done = 0;
+    }
+    if (p->at == p->count) {
+        return bytes_of(NULL, 0);
+    }
+    size_t left = p->runs[p->at].size - p->done;
+    struct bytes piece = bytes_of(p->runs[p->at].at + p->done, left < max ? left : max);
+    p->done += piece.size;
+    return piece;
+}
+
+/* Seals one record: from where it lies, or gathered from smaller pieces. */
+static int seal_record(struct tls_pipe *p, struct place *from, size_t *size)
 {
     uint8_t stage[TLS_RECORD_MAX];
-    size_t staged = 0;
-    int rc = 0;
-    for (size_t i = 0; i < count && rc == 0 && *done < TLS_PIPE_BATCH_SIZE; i++) {
-        struct bytes rest = runs[i];
-        while (rest.size > 0 && rc == 0 && *done < TLS_PIPE_BATCH_SIZE) {
-            size_t room = TLS_RECORD_MAX - staged;
-            struct bytes piece = bytes_of(rest.at, rest.size < room ? rest.size : room);
-            if (piece.size < TLS_RECORD_MAX) {
-                memcpy(stage + staged, piece.at, piece.size);
-                staged += piece.size;
-            }
-            rest = bytes_of(rest.at + piece.size, rest.size - piece.size);
-            *done += piece.size;
-            if (piece.size == TLS_RECORD_MAX) {
-                rc = tls_session_write(p->session, piece);
-            } else if (staged == TLS_RECORD_MAX) {
-                rc = tls_session_write(p->session, bytes_of(stage, staged));
-                staged = 0;
-            }
-        }
+    struct bytes piece = next_piece(from, sizeof stage);
+    *size = piece.size;
+    if (piece.size == sizeof stage) {
+        return tls_session_write(p->session, piece);
     }
-    return rc == 0 && staged > 0 ? tls_session_write(p->session, bytes_of(stage, staged)) : rc;
+    for (size_t staged = 0; piece.size > 0; *size = staged) {
+        memcpy(stage + staged, piece.at, piece.size);
+        staged += piece.size;
+        piece = next_piece(from, sizeof stage - staged);
+    }
+    return tls_session_write(p->session, bytes_of(stage, *size));
+}
+
+/* Seals one batch and sends it. */
+static int write_batch(struct tls_pipe *p, struct place *from, size_t *size)
+{
+    size_t one = 0;
+    int rc = text_reserve(&p->sealed, SEALED_ROOM) == NULL ? ERR_NOMEM : 0;
+    *size = 0;
+    do {
+        rc = rc == 0 ? seal_record(p, from, &one) : rc;
+        *size += one;
+    } while (rc == 0 && one > 0 && *size < TLS_PIPE_BATCH_SIZE);
+    return rc == 0 ? tls_pipe_flush(p) : rc;
 }
 
 int tls_pipe_write(struct tls_pipe *p, const struct bytes *runs, size_t count, size_t *sent)
 {
+    struct place from = {.runs = runs, .count = count};
+    size_t size = TLS_PIPE_BATCH_SIZE;
     *sent = 0;
     if (tls_pipe_flush(p) != 0) {
         return ERR_CLOSED;
     }
-    if (tls_pipe_has_unsent(p) || !tls_session_is_open(p->session)) {
+    if (!tls_session_is_open(p->session)) {
         return 0;
     }
-    if (seal(p, runs, count, sent) != 0) {
-        return ERR_CLOSED;
+    for (unsigned i = 0; i < TLS_PIPE_BATCHES && size >= TLS_PIPE_BATCH_SIZE; i++) {
+        if (tls_pipe_has_unsent(p)) {
+            return 0;
+        }
+        if (write_batch(p, &from, &size) != 0) {
+            return ERR_CLOSED;
+        }
+        *sent += size;
     }
-    return tls_pipe_flush(p);
+    return 0;
 }
 
 void tls_pipe_end(struct tls_pipe *p)

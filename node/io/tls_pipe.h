@@ -9,7 +9,8 @@
 
 struct tls_pipe;
 
-#define TLS_PIPE_BATCH_SIZE ((size_t)128 * 1024) /* bytes sealed by one tls_pipe_write() */
+#define TLS_PIPE_BATCH_SIZE 65536u /* bytes sealed before they are sent */
+#define TLS_PIPE_BATCHES    4u     /* in one tls_pipe_write(), while the system takes them */
 
 /* ERR_NOMEM. `t` stays the caller's. */
 int tls_pipe_new(struct tls_pipe **out, struct tls *t, bool dials, int fd);
@@ -24,8 +25,9 @@ int tls_pipe_read(struct tls_pipe *p, uint8_t *to, size_t size, size_t *got);
 /* There is more to read though the socket may have nothing: read again on a later turn. */
 bool tls_pipe_has_more(const struct tls_pipe *p);
 
-/* Seals so much of the runs and sends it in one call; *sent: how much of them is done with. 0
- * of it: what was sealed before has to go first. ERR_CLOSED: nobody reads any more. */
+/* Seals and sends some of the runs, most often with one call of the system; *sent: how much of
+ * them is done with. 0 of it: what was sealed before has to go first. ERR_CLOSED: nobody reads
+ * any more. */
 int tls_pipe_write(struct tls_pipe *p, const struct bytes *runs, size_t count, size_t *sent);
 
 /* Sends what waits. ERR_CLOSED: nobody reads any more. */

@@ -68,8 +68,8 @@ class Authority:
 
     @staticmethod
     def new_key(path):
-        return ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-keyout',
-                path]
+        return ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes',
+                '-keyout', path]
 
     def issue(self, names, days=2, into=None):
         """(certificate, key) for the alternative names; with negative days expired already.
