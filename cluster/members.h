@@ -105,7 +105,7 @@ struct members {
     uint32_t grave_first, grave_count;
     uint64_t tick_at_ms, ticked_at_ms, started_at_ms, stalled_at_ms;
     uint64_t joined_at_ms;                   /* 0: not yet */
-    uint64_t scan_at_ms, offer_at_ms;        /* takeover.c */
+    uint64_t scan_at_ms;                     /* takeover.c */
     uint64_t drain_until_ms, farewell_at_ms; /* drain.c */
     uint64_t hash;                           /* of the ids that are alive */
 };

@@ -19,6 +19,10 @@ struct node {
     struct bytes name;     /* owned; empty: not heard yet */
     struct member *member; /* NULL: not a member (any more) */
     struct seqmap seqs;    /* what became of its numbers, as far as this node knows */
+    /* takeover.c, of a dead one: where its orphans are looked at next (0: from the lowest),
+     * when they are offered again, and whether this round offers, and has found any. */
+    uint64_t scan_next, offer_at_ms;
+    bool round_offers, round_found;
 };
 
 struct nodes {

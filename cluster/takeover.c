@@ -13,7 +13,9 @@
 enum {
     SCAN_MS = 250,
     OFFER_MS = 1000,
-    SCAN_MAX = 1024, /* entries looked at in one scan of one origin */
+    STEP_MS = 10,    /* between two steps of a round */
+    SCAN_MAX = 1024, /* entries looked at in one step */
+    BODIES_MAX = 32, /* of what is ready here, asked for after one offer */
     EXEC_MS = 250,
     EXEC_TRIES = 3, /* then it runs unconfirmed: better twice than never */
 };
@@ -205,65 +207,104 @@ static void adopt(struct cluster *c, struct invocation *inv)
 /* --- scanning ------------------------------------------------------------------------------
  */
 
-/* Those of the orphans that `to` may lack: all of which it is an arbiter. */
-static void offer(struct cluster *c, uint16_t origin, struct member *to)
+/* A round goes over all that is left of a dead origin, however much, a step at a time. */
+struct step {
+    uint16_t origin;
+    uint64_t from, to; /* numbers; at most SCAN_MAX of them live here */
+};
+
+static struct step next_step(const struct cluster *c, uint16_t origin)
 {
-    const struct seqmap *seqs = &nodes_at(&c->nodes, origin)->seqs;
+    const struct node *n = nodes_at(&c->nodes, origin);
+    const struct seqmap *seqs = &n->seqs;
+    uint64_t from = n->scan_next > seqs->low ? n->scan_next : seqs->low;
+    struct step s = {.origin = origin, .from = from, .to = from};
+    for (uint32_t i = 0; i < SCAN_MAX && s.to < seqs->high; i++) {
+        uint64_t live = seqmap_next_live(seqs, s.to, seqs->high);
+        s.to = live < seqs->high ? live + 1 : seqs->high;
+    }
+    return s;
+}
+
+/* Those of the orphans that `to` may lack: all of which it is an arbiter. */
+static void offer(struct cluster *c, const struct step *s, struct member *to)
+{
+    const struct seqmap *seqs = &nodes_at(&c->nodes, s->origin)->seqs;
     uint64_t *at = effects_scratch(&c->effects, SCAN_MAX * sizeof *at);
     struct msg m = {.kind = MSG_OFFER};
-    uint64_t seq = seqs->low;
-    while (at != NULL && m.seqs.count < SCAN_MAX) {
-        seq = seqmap_next_live(seqs, seq, seqs->high);
-        if (seq >= seqs->high) {
-            break;
-        }
-        const struct invocation *inv = store_find_seq(c, origin, seq);
+    uint64_t seq = s->from;
+    while (at != NULL && (seq = seqmap_next_live(seqs, seq, s->to)) < s->to) {
+        const struct invocation *inv = store_find_seq(c, s->origin, seq);
         if (!inv->is_over && inv_is_arbiter(inv, to->node) && inv_is_arbiter(inv, SELF)) {
             at[m.seqs.count++] = seq << 1 | inv_is_ready(inv);
         }
         seq++;
     }
     if (m.seqs.count > 0) {
-        m.seqs.origin = nodes_at(&c->nodes, origin)->id;
+        m.seqs.origin = nodes_at(&c->nodes, s->origin)->id;
         m.seqs.seqs = at;
         c->counters.offers += m.seqs.count;
         send_control(c, to->node, &m);
     }
 }
 
-static void offer_to_all(struct cluster *c, uint16_t origin)
+static void offer_to_all(struct cluster *c, const struct step *s)
 {
     for (struct list *l = c->members->all.next, *next; l != &c->members->all; l = next) {
         struct member *to = list_item(l, struct member, link);
         next = l->next;
         if (members_is_alive(to) && to->is_streaming) {
-            offer(c, origin, to);
+            offer(c, s, to);
         }
     }
 }
 
-/* True: there are orphans of that origin. */
-static bool scan_origin(struct cluster *c, uint16_t origin)
+/* True: some of them are this node's business. With its last entry the origin is forgotten. */
+static bool adopt_all(struct cluster *c, const struct step *s)
 {
-    uint64_t seq = nodes_at(&c->nodes, origin)->seqs.low;
-    bool any = false;
-    for (uint32_t i = 0; i < SCAN_MAX; i++) {
-        if (c->nodes.at[origin] == NULL) {
-            break; /* with its last entry it has been forgotten */
-        }
-        const struct seqmap *seqs = &nodes_at(&c->nodes, origin)->seqs;
-        seq = seqmap_next_live(seqs, seq, seqs->high);
-        if (seq >= seqs->high) {
+    uint64_t seq = s->from;
+    bool found = false;
+    while (c->nodes.at[s->origin] != NULL) {
+        seq = seqmap_next_live(&nodes_at(&c->nodes, s->origin)->seqs, seq, s->to);
+        if (seq >= s->to) {
             break;
         }
-        struct invocation *inv = store_find_seq(c, origin, seq);
+        struct invocation *inv = store_find_seq(c, s->origin, seq);
         seq++;
-        any = any || inv_is_arbiter(inv, SELF);
+        found = found || inv_is_arbiter(inv, SELF);
         if (inv_is_arbiter(inv, SELF) && publish_is_owner(c, inv)) {
             adopt(c, inv);
         }
     }
-    return any;
+    return found;
+}
+
+/* When that origin is to be looked at again. */
+static uint64_t scan(struct cluster *c, uint16_t origin)
+{
+    struct node *n = nodes_at(&c->nodes, origin);
+    if (n->scan_next == 0) {
+        n->round_found = false;
+        n->round_offers = c->now_ms >= n->offer_at_ms;
+    }
+    struct step s = next_step(c, origin);
+    if (n->round_offers) {
+        offer_to_all(c, &s);
+    }
+    bool found = adopt_all(c, &s);
+    n = c->nodes.at[origin];
+    if (n == NULL) {
+        return UINT64_MAX;
+    }
+    n->round_found = n->round_found || found;
+    n->scan_next = s.to < n->seqs.high ? s.to : 0;
+    if (n->scan_next != 0) {
+        return c->now_ms + STEP_MS;
+    }
+    if (n->round_offers && n->round_found) {
+        n->offer_at_ms = c->now_ms + OFFER_MS;
+    }
+    return c->now_ms + (n->round_found ? SCAN_MS : OFFER_MS);
 }
 
 uint64_t takeover_tick(struct cluster *c)
@@ -272,23 +313,16 @@ uint64_t takeover_tick(struct cluster *c)
     if (c->now_ms < ms->scan_at_ms) {
         return ms->scan_at_ms;
     }
-    bool offers = c->now_ms >= ms->offer_at_ms;
-    bool any = false;
+    uint64_t next = UINT64_MAX;
     for (uint32_t node = SELF + 1; node < c->nodes.room; node++) {
         const struct node *n = nodes_at(&c->nodes, node);
-        if (n == NULL || n->seqs.live == 0 || !trust_is_dead(c, (uint16_t)node)) {
-            continue;
+        if (n != NULL && n->seqs.live > 0 && trust_is_dead(c, (uint16_t)node)) {
+            uint64_t at = scan(c, (uint16_t)node);
+            next = at < next ? at : next;
         }
-        if (offers) {
-            offer_to_all(c, (uint16_t)node);
-        }
-        any = scan_origin(c, (uint16_t)node) || any;
     }
-    if (offers && any) {
-        ms->offer_at_ms = c->now_ms + OFFER_MS;
-    }
-    ms->scan_at_ms = any ? c->now_ms + SCAN_MS : UINT64_MAX;
-    return ms->scan_at_ms;
+    ms->scan_at_ms = next;
+    return next;
 }
 
 /* --- offers ---------------------------------------------------------------------------------
@@ -310,30 +344,50 @@ static void tell_ended(struct cluster *c, struct member *to, const struct guid *
     send_control(c, to->node, &m);
 }
 
+static void fetch(struct cluster *c, struct member *from, const struct guid *origin,
+                  const uint64_t *seqs, uint32_t count)
+{
+    struct msg m = {.kind = MSG_FETCH};
+    m.seqs.origin = *origin;
+    m.seqs.seqs = seqs;
+    m.seqs.count = count;
+    if (count > 0) {
+        c->counters.fetches += count;
+        send_control(c, from->node, &m);
+    }
+}
+
+/* Bodies come only where there is room for them, and not many at a time: what is missing
+ * altogether has no vote here, and must not wait behind them. */
+static uint32_t bodies_wanted(const struct cluster *c)
+{
+    return c->budget->used < c->budget->limit - c->budget->limit / 8 ? BODIES_MAX : 0;
+}
+
 void takeover_on_offer(struct cluster *c, struct member *from, const struct msg_seqs *m)
 {
     uint16_t origin = nodes_find(&c->nodes, &m->origin);
-    uint64_t *lacking = effects_scratch(&c->effects, (m->count + 1) * sizeof *lacking);
-    uint64_t *ended = effects_scratch(&c->effects, (m->count + 1) * sizeof *ended);
-    if (lacking == NULL || ended == NULL) {
+    size_t size = (m->count + 1) * sizeof(uint64_t);
+    uint64_t *lacking = effects_scratch(&c->effects, size);
+    uint64_t *bodies = effects_scratch(&c->effects, BODIES_MAX * sizeof *bodies);
+    uint64_t *ended = effects_scratch(&c->effects, size);
+    if (lacking == NULL || bodies == NULL || ended == NULL) {
         return;
     }
-    struct msg fetch = {.kind = MSG_FETCH};
-    uint32_t ended_count = 0;
+    uint32_t ended_count = 0, lacking_count = 0, body_count = 0;
+    uint32_t bodies_max = bodies_wanted(c);
     for (uint32_t i = 0; i < m->count; i++) {
         uint64_t seq = m->seqs[i] >> 1;
         const struct invocation *inv = origin == 0 ? NULL : store_find_seq(c, origin, seq);
         if (origin != 0 && seqmap_has_ended(&nodes_at(&c->nodes, origin)->seqs, seq)) {
             ended[ended_count++] = seq;
-        } else if (inv == NULL || lacks(c, inv, (m->seqs[i] & 1) != 0)) {
-            lacking[fetch.seqs.count++] = seq;
+        } else if (inv == NULL || (!inv_is_ready(inv) && lacks(c, inv, m->seqs[i] & 1))) {
+            lacking[lacking_count++] = seq;
+        } else if (body_count < bodies_max && lacks(c, inv, m->seqs[i] & 1)) {
+            bodies[body_count++] = seq;
         }
     }
     tell_ended(c, from, &m->origin, ended, ended_count);
-    if (fetch.seqs.count > 0) {
-        fetch.seqs.origin = m->origin;
-        fetch.seqs.seqs = lacking;
-        c->counters.fetches += fetch.seqs.count;
-        send_control(c, from->node, &fetch);
-    }
+    fetch(c, from, &m->origin, lacking, lacking_count);
+    fetch(c, from, &m->origin, bodies, body_count);
 }

@@ -198,6 +198,44 @@ static void home_that_dies_before_the_copy_leaves_no_trace(void **state)
     fall_curtain();
 }
 
+/* More of them than one step of the scan takes. */
+static void the_last_of_many_orphans_runs_again(void **state)
+{
+    enum { MANY = 1100 };
+    (void)state;
+    play(3);
+    plan.options.concurrency = MANY;
+    for (uint32_t i = 0; i < MANY; i++) {
+        ACT(i / 20, PLAN_POST, i, 0, 10, 800, 0, 6000, 0);
+    }
+    ACT(300, PLAN_CRASH, 0, 0);
+    ACT(1000, PLAN_COLLECT, MANY - 1, 2, 4000, 0, 0, 0, 0);
+    raise_curtain();
+    run_to(4500);
+    assert_int_equal(inv(MANY - 1)->started_count, 2);
+    assert_int_equal(question(0)->answer, CLUSTER_COLLECT_SERVE);
+    fall_curtain();
+}
+
+/* Node 2 has heard of none of them while their home lived, and votes on all. */
+static void the_last_of_many_orphans_is_offered(void **state)
+{
+    enum { MANY = 1100 };
+    (void)state;
+    play(3);
+    for (uint32_t i = 0; i < MANY; i++) {
+        ACT(i / 20, PLAN_POST, i, 0, 10, 0, 0, 6000, 0);
+    }
+    ACT(0, PLAN_CUT, 0, 2, 9000);
+    ACT(300, PLAN_CRASH, 0, 0);
+    ACT(1000, PLAN_COLLECT, MANY - 1, 1, 4000, 0, 0, 0, 0);
+    raise_curtain();
+    run_to(4500);
+    assert_int_equal(inv(MANY - 1)->started_count, 1);
+    assert_int_equal(question(0)->answer, CLUSTER_COLLECT_SERVE);
+    fall_curtain();
+}
+
 static void poison_kills_two_nodes_and_no_third(void **state)
 {
     (void)state;
@@ -321,6 +359,8 @@ int main(void)
         cmocka_unit_test(with_a_token_the_same_client_is_served_at_another_node),
         cmocka_unit_test(home_that_dies_after_the_copy_is_taken_over),
         cmocka_unit_test(home_that_dies_before_the_copy_leaves_no_trace),
+        cmocka_unit_test(the_last_of_many_orphans_runs_again),
+        cmocka_unit_test(the_last_of_many_orphans_is_offered),
         cmocka_unit_test(poison_kills_two_nodes_and_no_third),
         cmocka_unit_test(old_callbacks_need_a_majority_and_new_ones_do_not_wait_for_it),
         cmocka_unit_test(available_mode_serves_both_sides_and_counts_it),
