@@ -155,6 +155,13 @@ static bool is_duplicate(const struct cluster *c, const struct link *old,
            c->now_ms - old->opened_at_ms < BOTH_DIALLED_MS;
 }
 
+/* V1: bytes that were on their way when the node died do not make it live again. One that was
+ * thought dead in error dials, and is dialled, anew. */
+static bool is_from_the_grave(const struct link *link, const struct member *m)
+{
+    return m->state == MEMBER_DEAD && link->opened_at_ms <= m->state_since_ms;
+}
+
 static void on_hello(struct cluster *c, struct link *link, const struct msg_hello *h)
 {
     const char *reason;
@@ -169,6 +176,10 @@ static void on_hello(struct cluster *c, struct link *link, const struct msg_hell
         return;
     }
     link->lane = (enum msg_lane)h->lane;
+    if (is_from_the_grave(link, m)) {
+        links_give_up_as(c, link, "a greeting from before its death", true);
+        return;
+    }
     if (is_duplicate(c, m->links[link->lane], m)) {
         reject(c, link, REJECT_DUPLICATE, "there is a link of that lane already");
         return;
@@ -202,6 +213,10 @@ static void on_hello_ok(struct cluster *c, struct link *link, const struct msg_h
     struct member *m = code == 0 && link->lane == h->lane ? member_for(c, h) : NULL;
     if (m == NULL) {
         links_give_up(c, link, code == 0 ? "no memory, or another lane" : reason);
+        return;
+    }
+    if (is_from_the_grave(link, m)) {
+        links_give_up_as(c, link, "a greeting from before its death", true);
         return;
     }
     const struct link *old = m->links[link->lane];
