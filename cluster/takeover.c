@@ -336,6 +336,7 @@ static void tell_ended(struct cluster *c, struct member *to, const struct guid *
         return;
     }
     memset(reasons, INVOCATION_COLLECTED, count);
+    tombs_ends_of(&c->tombs, nodes_find(&c->nodes, origin), ended, reasons, count);
     struct msg m = {.kind = MSG_DELETE};
     m.deleted.origin = *origin;
     m.deleted.count = count;

@@ -6,9 +6,10 @@
 #include <assert.h>
 #include <stdlib.h>
 
-#define CHUNK_SIZE  (256u * 1024u)
-#define CHUNK_ITEMS (CHUNK_SIZE / sizeof(struct tomb))
-#define SHARE       8 /* of the budget, at most one in so many */
+#define CHUNK_SIZE    (256u * 1024u)
+#define CHUNK_ITEMS   (CHUNK_SIZE / sizeof(struct tomb))
+#define SHARE         8      /* of the budget, at most one in so many */
+#define LOOKED_AT_MAX 65536u /* by tombs_ends_of(): a few milliseconds */
 
 /* A running number as a handle: 31 bits of it, never 0. */
 #define TURN_MASK 0x7fffffffu
@@ -137,5 +138,35 @@ void tombs_forget_oldest(struct tombs *ts)
         struct tomb **slot = &ts->chunks[(ts->first / CHUNK_ITEMS - 1) & (ts->chunk_room - 1)];
         pages_unmap(*slot, CHUNK_SIZE);
         *slot = NULL;
+    }
+}
+
+/* The index of `seq` in the `count` rising numbers; `count`: it is none of them. */
+static uint32_t index_of(const uint64_t *seqs, uint32_t count, uint64_t seq)
+{
+    uint32_t low = 0, high = count;
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+        if (seqs[middle] < seq) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    return low < count && seqs[low] == seq ? low : count;
+}
+
+void tombs_ends_of(const struct tombs *ts, uint16_t origin, const uint64_t *seqs, uint8_t *ends,
+                   uint32_t count)
+{
+    uint64_t left = ts->end - ts->first < LOOKED_AT_MAX ? ts->end - ts->first : LOOKED_AT_MAX;
+    uint32_t found = 0;
+    for (uint64_t number = ts->end; left > 0 && found < count; left--) {
+        const struct tomb *t = tomb_at(ts, --number);
+        uint32_t i = t->origin == origin ? index_of(seqs, count, t->seq) : count;
+        if (i < count) {
+            ends[i] = t->state;
+            found++;
+        }
     }
 }
