@@ -106,7 +106,7 @@ void client_late(struct sim *s, uint32_t ask)
         return;
     }
     struct host *h = host_at(s, a->slot);
-    if (h->stalled_us > 0 && s->now_us - h->stalled_us < STALL_EXCUSE_US) {
+    if (h->stalled_us > 0 && s->now_us < h->stalled_us + STALL_EXCUSE_US) {
         sim_later(s, STALL_EXCUSE_US, EVENT_LATE, h, ask);
         return;
     }
