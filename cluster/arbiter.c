@@ -94,17 +94,16 @@ static bool stand_in_line(struct cluster *c, struct extra *x, const struct arbit
 static void tell_granted(struct cluster *c, const struct invocation *inv,
                          const struct place *place)
 {
-    struct guid guid = inv->guid;
-    if (place->node == SELF) {
-        claims_on_grant(c, &guid, SELF, place->counter, inv->has_payload);
-        return;
-    }
     struct msg m = {.kind = MSG_GRANT};
-    m.grant.guid = guid;
+    m.grant.guid = inv->guid;
     m.grant.no = (struct msg_claim_no){nodes_at(&c->nodes, place->node)->id, place->counter};
     m.grant.ready = inv_is_ready(inv);
     m.grant.has_payload = inv->has_payload;
-    send_control(c, place->node, &m);
+    if (place->node == SELF) {
+        claims_on_grant(c, SELF, &m.grant);
+    } else {
+        send_control(c, place->node, &m);
+    }
 }
 
 static void tell_denied(struct cluster *c, const struct guid *guid, uint16_t node,
@@ -127,6 +126,34 @@ static enum msg_deny_why why_of(enum invocation_state end)
 /* --- the machine ---------------------------------------------------------------------------
  */
 
+bool arbiter_counts(const struct invocation *inv, uint8_t purpose)
+{
+    return inv_is_ready(inv) || purpose == CLAIM_CANCEL;
+}
+
+static bool is_canceling(const struct cluster *c, const struct extra *x)
+{
+    return x->holders != 0 && place_at(c, x->holders)->purpose == CLAIM_CANCEL;
+}
+
+/* Those who have promises only are the first in line again; they need not know. */
+static void step_back(struct cluster *c, struct extra *x)
+{
+    if (x->holders == 0) {
+        return;
+    }
+    uint32_t last = x->holders;
+    while (place_at(c, last)->next != 0) {
+        last = place_at(c, last)->next;
+    }
+    place_at(c, last)->next = x->line;
+    x->line_last = x->line == 0 ? last : x->line_last;
+    x->line = x->holders;
+    x->line_count = (uint8_t)(x->line_count + x->holder_count);
+    x->holders = 0;
+    x->holder_count = 0;
+}
+
 /* The vote is for the token that its first holder named. */
 static bool shares_token(const struct cluster *c, const struct extra *x,
                          const struct guid *token)
@@ -147,6 +174,10 @@ enum arbiter_answer arbiter_claim(struct cluster *c, struct invocation *inv,
     if (*chain_find(c, &x->holders, claim->node, claim->counter) != 0) {
         return ARBITER_GRANTED;
     }
+    if (claim->purpose == CLAIM_CANCEL && !inv_is_ready(inv) && !inv->is_bound &&
+        !is_canceling(c, x)) {
+        step_back(c, x);
+    }
     if (*chain_find(c, &x->line, claim->node, claim->counter) != 0) {
         return ARBITER_HELD;
     }
@@ -165,12 +196,28 @@ enum arbiter_answer arbiter_claim(struct cluster *c, struct invocation *inv,
     return answer;
 }
 
+static void line_remove(struct cluster *c, struct extra *x, uint32_t *link)
+{
+    uint32_t handle = *link;
+    *link = place_at(c, handle)->next;
+    x->line_count--;
+    place_free(c, handle);
+    x->line_last = x->line;
+    while (x->line_last != 0 && place_at(c, x->line_last)->next != 0) {
+        x->line_last = place_at(c, x->line_last)->next;
+    }
+}
+
 /* S4: a vote that nobody holds any more goes to the first in line. The last thing that its
  * caller does: what the grant leads to may end the entry. */
 static void pass_on(struct cluster *c, struct invocation *inv)
 {
     struct extra *x = extra_at(c, inv->extra);
-    if (x->holders != 0 || inv->is_bound || x->line == 0) {
+    bool is_free = x->holders == 0 && !inv->is_bound;
+    while (is_free && x->line != 0 && trust_is_dead(c, place_at(c, x->line)->node)) {
+        line_remove(c, x, &x->line); /* it could never give the vote back */
+    }
+    if (!is_free || x->line == 0) {
         store_trim(c, inv);
         return;
     }
@@ -183,18 +230,6 @@ static void pass_on(struct cluster *c, struct invocation *inv)
     x->holder_count = 1;
     struct place copy = *next;
     tell_granted(c, inv, &copy);
-}
-
-static void line_remove(struct cluster *c, struct extra *x, uint32_t *link)
-{
-    uint32_t handle = *link;
-    *link = place_at(c, handle)->next;
-    x->line_count--;
-    place_free(c, handle);
-    x->line_last = x->line;
-    while (x->line_last != 0 && place_at(c, x->line_last)->next != 0) {
-        x->line_last = place_at(c, x->line_last)->next;
-    }
 }
 
 static bool holder_remove(struct cluster *c, struct extra *x, uint16_t node, uint64_t counter)
@@ -224,6 +259,44 @@ void arbiter_release(struct cluster *c, struct invocation *inv, uint16_t node, u
         return; /* taken by a token: the vote stays with it to the end */
     } else if (holder_remove(c, x, node, counter)) {
         pass_on(c, inv);
+    }
+}
+
+/* To nodes that have died: they have seen nothing of it. */
+static void break_promises(struct cluster *c, struct extra *x)
+{
+    uint32_t *link = &x->holders;
+    while (*link != 0) {
+        struct place p = *place_at(c, *link);
+        if (p.purpose != CLAIM_CANCEL && trust_is_dead(c, p.node)) {
+            holder_remove(c, x, p.node, p.counter);
+        } else {
+            link = &place_at(c, *link)->next;
+        }
+    }
+}
+
+void arbiter_ready(struct cluster *c, struct invocation *inv)
+{
+    struct extra *x = inv->extra == 0 ? NULL : extra_at(c, inv->extra);
+    if (x == NULL || x->holders == 0) {
+        return;
+    }
+    if (!inv->is_bound) {
+        break_promises(c, x);
+    }
+    if (x->holders == 0) {
+        pass_on(c, inv);
+        return;
+    }
+    struct place told[HOLDERS_MAX];
+    uint32_t count = 0;
+    for (uint32_t handle = x->holders; handle != 0; handle = told[count++].next) {
+        told[count] = *place_at(c, handle);
+    }
+    struct guid guid = inv->guid;
+    for (uint32_t i = 0; i < count && store_find(c, &guid) == inv; i++) {
+        tell_granted(c, inv, &told[i]);
     }
 }
 

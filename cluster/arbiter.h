@@ -7,6 +7,11 @@
  *   vote = n  + RELEASE n          -> vote = first in line, GRANT it; or no vote
  *   any       + TAKEN              -> ended; the others are denied
  *
+ * Until the callback is ready a vote to collect it is a promise, and serves nothing: the
+ * arbiter says GRANT a second time when it is. So a promise may be broken: to a node that
+ * died meanwhile, which has seen nothing, and for a claim that cancels, which steps before
+ * those who wait and whose vote counts at once.
+ *
  * A vote by token is for the token: claims with the same one share it, and it is free only
  * when all of them have been released. A vote is never taken back by a timer or by
  * suspicion, and there is none without an entry.
@@ -27,7 +32,7 @@ struct arbiter_claim {
 };
 
 enum arbiter_answer {
-    ARBITER_GRANTED,
+    ARBITER_GRANTED, /* or promised: arbiter_counts() */
     ARBITER_HELD,
     ARBITER_FULL,
     ARBITER_COLLECTED, /* bound to another token */
@@ -37,6 +42,13 @@ enum arbiter_answer {
 
 enum arbiter_answer arbiter_claim(struct cluster *c, struct invocation *inv,
                                   const struct arbiter_claim *claim);
+
+/* A vote that is given to a claim of that purpose now is one. */
+bool arbiter_counts(const struct invocation *inv, uint8_t purpose);
+
+/* The callback has become ready here: promises become votes. As arbiter_release(), it may end
+ * the entry. */
+void arbiter_ready(struct cluster *c, struct invocation *inv);
 
 /* Of a claim that has neither vote nor place: nothing. May grant to the next in line, whose
  * client may be served or may end the entry: `inv` is not to be used afterwards. */

@@ -6,6 +6,7 @@
 #include "cluster/ops.h"
 #include "cluster/send.h"
 #include "cluster/store.h"
+#include "cluster/votes.h"
 #include "cluster/watch.h"
 
 #include <assert.h>
@@ -84,7 +85,7 @@ void claim_finish(struct cluster *c, struct op *op, enum answer answer,
 /* Ends the claim, and with it the entry: everywhere, or for its token only. */
 void claim_take(struct cluster *c, struct op *op, enum invocation_state end)
 {
-    assert(watch_grants(op) >= watch_quorum(c, watch_of(c, op))); /* S5 */
+    assert(watch_grants(op) >= votes_needed(c, op)); /* S5 */
     bool keeps = op->purpose == CLAIM_COLLECT && !guid_equal(&op->token, &no_token);
     const struct invocation *inv = store_find(c, &op->guid);
     struct parting p;
@@ -125,6 +126,9 @@ static bool same_token(const struct op *a, const struct op *b)
 static bool may_begin(const struct cluster *c, const struct op *op)
 {
     const struct watch *w = watch_of(c, op);
+    if (op->purpose == CLAIM_CANCEL && !w->is_ready) {
+        return true; /* it steps before those who wait */
+    }
     for (uint32_t handle = w->first; handle != 0; handle = op_at(c, handle)->watch_next) {
         const struct op *other = op_at(c, handle);
         bool bars = other->phase != OP_WAITING && !other->is_peek && !same_token(op, other);

@@ -145,22 +145,24 @@ void claims_timeout(struct cluster *c, struct op *op)
     }
 }
 
-void claims_on_grant(struct cluster *c, const struct guid *guid, uint16_t node,
-                     uint64_t counter, bool has_payload)
+void claims_on_grant(struct cluster *c, uint16_t node, const struct msg_grant *m)
 {
     uint32_t i;
-    struct op *op = watch_claim(c, guid, counter, &i);
+    struct op *op = watch_claim(c, &m->guid, m->no.counter, &i);
     if (op == NULL || watch_of(c, op)->arbiters[i] != node) {
         c->counters.stale_grants++;
-        claim_release_one(c, guid, node, counter); /* given back already; say it again */
+        claim_release_one(c, &m->guid, node,
+                          m->no.counter); /* given back already; say it again */
         return;
     }
     struct vote *v = &op->votes[i];
-    v->has_payload = v->has_payload || has_payload;
-    if (v->state == VOTE_GRANTED) {
+    v->has_payload = v->has_payload || m->has_payload;
+    enum vote_state state =
+        m->ready || op->purpose == CLAIM_CANCEL ? VOTE_GRANTED : VOTE_PROMISED;
+    if (v->state == VOTE_GRANTED || v->state == state) {
         return;
     }
-    v->state = VOTE_GRANTED;
+    v->state = (uint8_t)state;
     if (op->phase != OP_ASKING) {
         return;
     }
@@ -324,8 +326,7 @@ static bool lose_arbiters(struct cluster *c, struct op *op)
     bool lost = false;
     for (uint32_t i = 0; i < w->arbiter_count; i++) {
         struct vote *v = &op->votes[i];
-        bool waits = v->state == VOTE_ASKED || v->state == VOTE_LINED;
-        if (waits && !trust_is_alive(c, w->arbiters[i])) {
+        if (votes_waits(v) && !trust_is_alive(c, w->arbiters[i])) {
             claim_release_one(c, &op->guid, w->arbiters[i], v->counter);
             v->state = VOTE_NONE;
             lost = true;
@@ -372,8 +373,7 @@ static void ask_anew(struct cluster *c, struct op *op)
     const struct watch *w = watch_of(c, op);
     for (uint32_t i = 0; i < w->arbiter_count && op->phase == OP_ASKING; i++) {
         struct vote *v = &op->votes[i];
-        if (w->arbiters[i] == c->link_up_node &&
-            (v->state == VOTE_ASKED || v->state == VOTE_LINED)) {
+        if (w->arbiters[i] == c->link_up_node && votes_waits(v)) {
             claim_release_one(c, &op->guid, w->arbiters[i], v->counter);
             v->state = VOTE_NONE;
         }

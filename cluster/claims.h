@@ -30,9 +30,8 @@ void claims_timeout(struct cluster *c, struct op *op);
 
 /* --- what they hear --------------------------------------------------------------------- */
 
-/* A vote was given, by arbiter `node`, to the claim with that number. */
-void claims_on_grant(struct cluster *c, const struct guid *guid, uint16_t node,
-                     uint64_t counter, bool has_payload);
+/* A vote was given, or promised, by arbiter `node`. */
+void claims_on_grant(struct cluster *c, uint16_t node, const struct msg_grant *m);
 void claims_on_deny(struct cluster *c, uint16_t node, const struct msg_deny *m);
 
 /* The callback exists now, here or elsewhere. */

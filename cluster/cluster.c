@@ -2,6 +2,7 @@
 #include "cluster/state.h"
 
 #include "cluster/answer.h"
+#include "cluster/arbiter.h"
 #include "cluster/claims.h"
 #include "cluster/members.h"
 #include "cluster/ops.h"
@@ -287,6 +288,7 @@ void cluster_complete(struct cluster *c, uint64_t now_ms, struct invocation *inv
         return;
     }
     publish_created(c, inv);
+    arbiter_ready(c, inv);
     claims_on_ready(c, &guid);
 }
 

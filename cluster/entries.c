@@ -1,5 +1,6 @@
 #include "cluster/entries.h"
 
+#include "cluster/arbiter.h"
 #include "cluster/claims.h"
 #include "cluster/payload.h"
 #include "cluster/send.h"
@@ -112,6 +113,9 @@ void entries_on_create(struct cluster *c, uint16_t from, const struct msg_create
     }
     if (trust_is_dead(c, (uint16_t)inv->origin)) {
         takeover_wake(c);
+    }
+    if (!was_ready) {
+        arbiter_ready(c, inv);
     }
     claims_on_ready(c, &guid);
 }

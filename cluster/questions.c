@@ -98,10 +98,20 @@ void cluster_answer_progress(struct cluster *c, uint64_t now_ms, uint64_t ticket
 /* --- cancel --------------------------------------------------------------------------------
  */
 
-/* May this node end it while it is queued or running? */
-static bool is_in_charge(const struct cluster *c, const struct invocation *inv)
+/* Nobody else has ever heard of it: no copies were sent. */
+static bool is_here_only(const struct cluster *c, const struct invocation *inv)
 {
-    return inv->is_known || publish_is_owner(c, inv);
+    return inv_is_ours(inv) && !inv_is_ready(inv) &&
+           (c->config.accept_acks == 0 || inv->arbiter_count == 1);
+}
+
+/* While its home can be asked it is the home that asks for the votes: all who want to know how
+ * far it is ask there. */
+static bool may_claim_here(const struct cluster *c, const struct op *op,
+                           const struct invocation *inv)
+{
+    return inv_is_ready(inv) || inv_is_ours(inv) || op->asker != 0 ||
+           !trust_is_reachable(c, (uint16_t)inv->origin);
 }
 
 static void cancel(struct cluster *c, struct op *op)
@@ -111,14 +121,14 @@ static void cancel(struct cluster *c, struct op *op)
         answer_claim(c, op, ANSWER_ENDED,
                      inv->is_bound ? INVOCATION_COLLECTED : INVOCATION_EXPIRED);
         ops_free(c, op);
-    } else if (inv != NULL && inv_is_ready(inv)) {
-        op->purpose = CLAIM_CANCEL;
-        op->wait_until_ms = c->now_ms + CANCEL_WAIT_MS;
-        claims_join(c, op);
-    } else if (inv != NULL && is_in_charge(c, inv)) {
+    } else if (inv != NULL && is_here_only(c, inv)) {
         store_end(c, inv, INVOCATION_CANCELED);
         answer_claim(c, op, ANSWER_DONE, INVOCATION_CANCELED);
         ops_free(c, op);
+    } else if (inv != NULL && may_claim_here(c, op, inv)) {
+        op->purpose = CLAIM_CANCEL;
+        op->wait_until_ms = c->now_ms + CANCEL_WAIT_MS;
+        claims_join(c, op);
     } else if (inv == NULL && store_tomb_of(c, &op->guid, op->tenant) != NULL) {
         answer_claim(c, op, ANSWER_ENDED, INVOCATION_COLLECTED);
         ops_free(c, op);

@@ -85,8 +85,7 @@ static void on_question(struct cluster *c, struct member *from, const struct msg
         arbiter_on_claim(c, from->node, &m->claim);
         break;
     case MSG_GRANT:
-        claims_on_grant(c, &m->grant.guid, from->node, m->grant.no.counter,
-                        m->grant.has_payload);
+        claims_on_grant(c, from->node, &m->grant);
         break;
     case MSG_DENY:
         claims_on_deny(c, from->node, &m->deny);

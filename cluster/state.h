@@ -106,6 +106,7 @@ enum op_kind {
 enum vote_state {
     VOTE_NONE,
     VOTE_ASKED,
+    VOTE_PROMISED, /* a vote as soon as the callback is ready there; the arbiter says so then */
     VOTE_GRANTED,
     VOTE_LINED,   /* DENY(HELD): in line there */
     VOTE_REFUSED, /* not known there yet, or the line is full: asked again */

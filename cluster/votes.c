@@ -65,7 +65,7 @@ static bool ask(struct cluster *c, struct op *op, uint32_t i, enum answer *answe
         .counter = v->counter, .node = SELF, .purpose = op->purpose, .token = op->token};
     switch (arbiter_claim(c, inv, &claim)) {
     case ARBITER_GRANTED:
-        v->state = VOTE_GRANTED;
+        v->state = arbiter_counts(inv, op->purpose) ? VOTE_GRANTED : VOTE_PROMISED;
         v->has_payload = inv->has_payload;
         return true;
     case ARBITER_HELD:
@@ -102,7 +102,8 @@ static bool wants_to_ask_again(const struct cluster *c, const struct op *op)
     for (uint32_t i = 0; i < MSG_ARBITERS_MAX; i++) {
         wants = wants || op->votes[i].state == VOTE_REFUSED;
     }
-    return wants && watch_of(c, op)->is_ready; /* else the callback's arrival asks again */
+    /* Else the callback's arrival asks again. */
+    return wants && (watch_of(c, op)->is_ready || op->purpose == CLAIM_CANCEL);
 }
 
 static bool waits_for_silence(const struct op *op)
@@ -147,13 +148,26 @@ static void yield_to_first(struct cluster *c, struct op *op)
     }
     for (uint32_t i = 0; i < w->arbiter_count; i++) {
         struct vote *v = &op->votes[i];
-        if (i != first &&
-            (v->state == VOTE_GRANTED || v->state == VOTE_LINED || v->state == VOTE_ASKED)) {
+        if (i != first && (v->state == VOTE_GRANTED || votes_waits(v))) {
             v->state = VOTE_YIELDED;
             c->counters.yields++;
             claim_release_one(c, &op->guid, w->arbiters[i], v->counter);
         }
     }
+}
+
+bool votes_waits(const struct vote *v)
+{
+    return v->state == VOTE_ASKED || v->state == VOTE_LINED || v->state == VOTE_PROMISED;
+}
+
+/* To cancel is to let nobody else win. */
+uint32_t votes_needed(const struct cluster *c, const struct op *op)
+{
+    const struct watch *w = watch_of(c, op);
+    uint32_t quorum = watch_quorum(c, w);
+    bool blocks = op->purpose == CLAIM_CANCEL && !c->config.available;
+    return blocks ? w->arbiter_count - quorum + 1 : quorum;
 }
 
 /* R1: how many votes there can still be. */
@@ -172,7 +186,7 @@ static uint32_t possible_votes(const struct cluster *c, const struct op *op)
  * over afterwards. */
 static void won(struct cluster *c, struct op *op)
 {
-    if (!watch_of(c, op)->is_ready) {
+    if (!watch_of(c, op)->is_ready && op->purpose != CLAIM_CANCEL) {
         votes_arm(c, op);
         return;
     }
@@ -193,7 +207,7 @@ void votes_judge(struct cluster *c, struct op *op)
     if (op->phase != OP_ASKING) {
         return;
     }
-    uint32_t needed = watch_quorum(c, watch_of(c, op));
+    uint32_t needed = votes_needed(c, op);
     if (watch_grants(op) >= needed) {
         won(c, op);
     } else if (possible_votes(c, op) < needed) {

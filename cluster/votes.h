@@ -16,6 +16,12 @@ void votes_ask(struct cluster *c, struct op *op, bool also_yielded);
 /* Looks at the votes and does what follows. The claim may be over afterwards. */
 void votes_judge(struct cluster *c, struct op *op);
 
+/* How many make it win: a majority, or so many that nobody else can have one. */
+uint32_t votes_needed(const struct cluster *c, const struct op *op);
+
+/* The arbiter has the claim, and may still give its vote. */
+bool votes_waits(const struct vote *v);
+
 /* When the claim gives up, by its wait and by what it is doing. */
 uint64_t votes_deadline_ms(const struct cluster *c, const struct op *op);
 

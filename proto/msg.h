@@ -263,7 +263,7 @@ struct msg_claim {
 struct msg_grant {
     struct guid guid;
     struct msg_claim_no no;
-    bool ready;       /* the callback exists here */
+    bool ready; /* the callback exists here; before, it is a promise, and said again then */
     bool has_payload; /* and its body is here: PAYLOAD_REQ may come */
 };
 

@@ -42,14 +42,20 @@ static struct tap_vote *vote_of(struct tap *t, uint32_t arbiter)
     return free_vote;
 }
 
-static struct guid token_of(const struct tap *t, const struct msg_claim_no *no)
+static struct tap_claim claim_of(const struct tap *t, const struct msg_claim_no *no)
 {
     for (uint32_t i = 0; i < CLAIMS_MAX; i++) {
         if (same_no(&t->claims[i].no, no)) {
-            return t->claims[i].token;
+            return t->claims[i];
         }
     }
-    return (struct guid){{0}};
+    return (struct tap_claim){.purpose = CLAIM_COLLECT};
+}
+
+/* Before the callback is ready it is a promise, unless it is there to cancel. */
+static bool is_vote(const struct record *r, const struct msg_grant *g)
+{
+    return g->ready || (r->tap != NULL && claim_of(r->tap, &g->no).purpose == CLAIM_CANCEL);
 }
 
 /* --- what is learned ------------------------------------------------------------------------
@@ -88,7 +94,7 @@ static void learn_claim(struct sim *s, const struct msg_claim *c)
     if (r != NULL) {
         struct tap *t = tap_of(r);
         t->claims[t->claim_count++ % CLAIMS_MAX] =
-            (struct tap_claim){.no = c->no, .token = c->token};
+            (struct tap_claim){.no = c->no, .token = c->token, .purpose = c->purpose};
     }
 }
 
@@ -100,10 +106,10 @@ static void vote_given(struct host *arbiter, const struct msg_grant *g)
 {
     struct record *r = truth_find(arbiter->sim, &g->guid);
     struct tap_vote *v = r == NULL ? NULL : vote_of(tap_of(r), arbiter->incarnation);
-    if (v == NULL) {
+    if (v == NULL || !is_vote(r, g)) {
         return;
     }
-    struct guid token = token_of(r->tap, &g->no);
+    struct guid token = claim_of(r->tap, &g->no).token;
     bool held = v->no.counter != 0 && !same_no(&v->no, &g->no);
     bool within_token = !is_zero(&token) && guid_equal(&token, &v->token);
     if (held && !within_token) {
@@ -139,7 +145,7 @@ static void vote_settled(struct host *arbiter, const struct msg_taken *m)
 static void grant_arrived(struct host *claimer, uint32_t arbiter, const struct msg_grant *g)
 {
     struct record *r = truth_find(claimer->sim, &g->guid);
-    if (r == NULL) {
+    if (r == NULL || !is_vote(r, g)) {
         return;
     }
     struct tap *t = tap_of(r);

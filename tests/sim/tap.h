@@ -27,10 +27,11 @@ struct tap_grant {
     struct msg_claim_no no;
 };
 
-/* Which token stood behind a claim number. */
+/* What stood behind a claim number. */
 struct tap_claim {
     struct msg_claim_no no;
     struct guid token;
+    uint8_t purpose;
 };
 
 struct tap {

@@ -147,6 +147,37 @@ static void without_a_token_a_dying_claimer_keeps_its_votes(void **state)
     fall_curtain();
 }
 
+/* Nothing was ready, so nothing can have been served there. */
+static void a_dying_node_takes_no_promises_with_it(void **state)
+{
+    (void)state;
+    play(3);
+    ACT(0, PLAN_POST, 0, 0, 100, 2500, 0, 6000, 0);
+    ACT(100, PLAN_COLLECT, 0, 1, 9000, 0, 0, 0, 0); /* parked there */
+    ACT(500, PLAN_CRASH, 1, 0);
+    ACT(1000, PLAN_COLLECT, 0, 2, 5000, 0, 0, 0, 0);
+    raise_curtain();
+    run_to(4000);
+    assert_int_equal(question(1)->answer, CLUSTER_COLLECT_SERVE);
+    fall_curtain();
+}
+
+static void who_cancels_steps_before_those_who_wait(void **state)
+{
+    (void)state;
+    play(3);
+    ACT(0, PLAN_POST, 0, 0, 100, 5000, 0, 6000, 0);
+    ACT(100, PLAN_COLLECT, 0, 1, 9000, 0, 0, 0, 0);
+    ACT(100, PLAN_COLLECT, 0, 0, 9000, 0, 0, 0, 0);
+    ACT(500, PLAN_CANCEL, 0, 2);
+    raise_curtain();
+    run_to(700);
+    assert_int_equal(question(0)->answer, CLUSTER_COLLECT_GONE);
+    assert_int_equal(question(1)->answer, CLUSTER_COLLECT_GONE);
+    assert_int_equal(question(2)->answer, CLUSTER_CANCEL_DONE);
+    fall_curtain();
+}
+
 static void with_a_token_the_same_client_is_served_at_another_node(void **state)
 {
     (void)state;
@@ -356,6 +387,8 @@ int main(void)
         cmocka_unit_test(parked_get_is_served_when_the_result_comes),
         cmocka_unit_test(next_in_line_is_served_when_a_client_leaves),
         cmocka_unit_test(without_a_token_a_dying_claimer_keeps_its_votes),
+        cmocka_unit_test(a_dying_node_takes_no_promises_with_it),
+        cmocka_unit_test(who_cancels_steps_before_those_who_wait),
         cmocka_unit_test(with_a_token_the_same_client_is_served_at_another_node),
         cmocka_unit_test(home_that_dies_after_the_copy_is_taken_over),
         cmocka_unit_test(home_that_dies_before_the_copy_leaves_no_trace),
