@@ -1,6 +1,8 @@
 #include "cluster/accept.h"
 
 #include "cluster/entries.h"
+#include "cluster/entrust.h"
+#include "cluster/handoff.h"
 #include "cluster/members.h"
 #include "cluster/ops.h"
 #include "cluster/payload.h"
@@ -148,6 +150,10 @@ void accept_timeout(struct cluster *c, struct op *op)
         takeover_timeout(c, op, inv);
         return;
     }
+    if (op->kind == CLUSTER_OP_ENTRUST) {
+        entrust_timeout(c, op, inv);
+        return;
+    }
     c->counters.accept_timeouts++;
     refuse(c, op, inv);
 }
@@ -174,6 +180,10 @@ void accept_on_ack(struct cluster *c, uint16_t from, const struct msg_ack *m)
         takeover_on_ack(c, op, inv, from, m->attempt);
         return;
     }
+    if (op->kind == CLUSTER_OP_ENTRUST) {
+        entrust_on_ack(c, op, inv, m->attempt);
+        return;
+    }
     op->acks++;
     if (m->attempt == 0 && op->acks >= op->acks_needed) {
         op_done(c, op, inv);
@@ -187,6 +197,10 @@ void accept_on_nak(struct cluster *c, uint16_t from, const struct msg_ack *m)
     struct invocation *inv;
     struct op *op = op_of(c, &m->guid, &inv);
     c->counters.accept_naks++;
+    if (op != NULL && op->kind == CLUSTER_OP_ENTRUST && m->attempt != 0) {
+        entrust_on_nak(c, op, inv, m);
+        return;
+    }
     if (op == NULL || op->kind != CLUSTER_OP_ACCEPT) {
         return;
     }
@@ -282,10 +296,16 @@ static void keep_texts(struct cluster *c, struct invocation *inv, const struct m
     store_trim(c, inv);
 }
 
+/* While this node leaves: its copy and its vote still find an heir. */
+static bool hands_on(const struct cluster *c)
+{
+    return handoff_heir(c) != 0 && !c->is_finishing;
+}
+
 void accept_on_accept(struct cluster *c, uint16_t from, const struct msg_accept *m,
                       uint64_t aged_ms)
 {
-    if (m->no_room || c->is_draining) {
+    if (m->no_room || (c->is_draining && !hands_on(c))) {
         decline(c, from, &m->entry.guid, m->no_room ? NAK_FULL : NAK_LEAVING);
         return;
     }

@@ -1,6 +1,8 @@
 #include "cluster/arbiter.h"
 
 #include "cluster/claims.h"
+#include "cluster/handoff.h"
+#include "cluster/places.h"
 #include "cluster/publish.h"
 #include "cluster/send.h"
 #include "cluster/store.h"
@@ -8,84 +10,11 @@
 
 #include <assert.h>
 
-static struct place *place_at(const struct cluster *c, uint32_t handle)
-{
-    return pool_at(&c->places, handle);
-}
-
 static const struct guid no_token;
 
 static bool has_token(const struct guid *token)
 {
     return !guid_equal(token, &no_token);
-}
-
-/* --- places --------------------------------------------------------------------------------
- */
-
-static uint32_t place_new(struct cluster *c, const struct arbiter_claim *claim)
-{
-    uint32_t handle = pool_new(&c->places);
-    if (handle == 0) {
-        return 0;
-    }
-    *place_at(c, handle) = (struct place){.counter = claim->counter,
-                                          .token = claim->token,
-                                          .node = claim->node,
-                                          .purpose = claim->purpose};
-    nodes_share(&c->nodes, claim->node);
-    return handle;
-}
-
-static void place_free(struct cluster *c, uint32_t handle)
-{
-    nodes_drop(&c->nodes, place_at(c, handle)->node);
-    pool_free(&c->places, handle);
-}
-
-/* The link that leads to the place of that claim in a chain; *link is 0 at its end. */
-static uint32_t *chain_find(const struct cluster *c, uint32_t *link, uint16_t node,
-                            uint64_t counter)
-{
-    while (*link != 0) {
-        struct place *p = place_at(c, *link);
-        if (p->node == node && p->counter == counter) {
-            break;
-        }
-        link = &p->next;
-    }
-    return link;
-}
-
-static bool hold(struct cluster *c, struct extra *x, const struct arbiter_claim *claim)
-{
-    uint32_t handle = x->holder_count < HOLDERS_MAX ? place_new(c, claim) : 0;
-    if (handle == 0) {
-        return false;
-    }
-    place_at(c, handle)->next = x->holders;
-    x->holders = handle;
-    x->holder_count++;
-    return true;
-}
-
-static bool stand_in_line(struct cluster *c, struct extra *x, const struct arbiter_claim *claim)
-{
-    uint32_t handle = x->line_count < LINE_MAX ? place_new(c, claim) : 0;
-    if (handle == 0) {
-        c->counters.line_full++;
-        return false;
-    }
-    place_at(c, handle)->next = 0;
-    if (x->line == 0) {
-        x->line = handle;
-    } else {
-        place_at(c, x->line_last)->next = handle;
-    }
-    x->line_last = handle;
-    x->line_count++;
-    c->counters.lines++;
-    return true;
 }
 
 /* --- telling claimers ------------------------------------------------------------------------
@@ -113,7 +42,11 @@ static void tell_denied(struct cluster *c, const struct guid *guid, uint16_t nod
     m.deny.guid = *guid;
     m.deny.no = (struct msg_claim_no){nodes_at(&c->nodes, node)->id, counter};
     m.deny.why = (uint8_t)why;
-    send_control(c, node, &m);
+    if (node == SELF) { /* it had asked one that has left its seat to us */
+        claims_on_deny(c, SELF, &m.deny);
+    } else {
+        send_control(c, node, &m);
+    }
 }
 
 static enum msg_deny_why why_of(enum invocation_state end)
@@ -131,173 +64,197 @@ bool arbiter_counts(const struct invocation *inv, uint8_t purpose)
     return inv_is_ready(inv) || purpose == CLAIM_CANCEL;
 }
 
-static bool is_canceling(const struct cluster *c, const struct extra *x)
+static bool is_canceling(const struct cluster *c, const struct seat *s)
 {
-    return x->holders != 0 && place_at(c, x->holders)->purpose == CLAIM_CANCEL;
-}
-
-/* Those who have promises only are the first in line again; they need not know. */
-static void step_back(struct cluster *c, struct extra *x)
-{
-    if (x->holders == 0) {
-        return;
-    }
-    uint32_t last = x->holders;
-    while (place_at(c, last)->next != 0) {
-        last = place_at(c, last)->next;
-    }
-    place_at(c, last)->next = x->line;
-    x->line_last = x->line == 0 ? last : x->line_last;
-    x->line = x->holders;
-    x->line_count = (uint8_t)(x->line_count + x->holder_count);
-    x->holders = 0;
-    x->holder_count = 0;
+    return s->holders != 0 && place_at(c, s->holders)->purpose == CLAIM_CANCEL;
 }
 
 /* The vote is for the token that its first holder named. */
-static bool shares_token(const struct cluster *c, const struct extra *x,
+static bool shares_token(const struct cluster *c, const struct seat *s,
                          const struct guid *token)
 {
-    return has_token(token) && x->holders != 0 &&
-           guid_equal(&place_at(c, x->holders)->token, token);
+    return has_token(token) && s->holders != 0 &&
+           guid_equal(&place_at(c, s->holders)->token, token);
+}
+
+static struct place place_of(const struct arbiter_claim *claim)
+{
+    return (struct place){.counter = claim->counter,
+                          .token = claim->token,
+                          .node = claim->node,
+                          .purpose = claim->purpose};
+}
+
+static enum arbiter_answer vote(struct cluster *c, const struct invocation *inv, struct seat *s,
+                                const struct arbiter_claim *claim)
+{
+    struct place place = place_of(claim);
+    bool shares = shares_token(c, s, &claim->token);
+    if (claim->purpose == CLAIM_FREE && !shares && !inv->is_bound) {
+        return ARBITER_UNBOUND;
+    }
+    if (s->holders == 0 || shares) {
+        return places_hold(c, s, &place) ? ARBITER_GRANTED : ARBITER_FULL;
+    }
+    if (inv->is_bound) {
+        return ARBITER_COLLECTED;
+    }
+    return places_line_up(c, s, &place) ? ARBITER_HELD : ARBITER_FULL;
 }
 
 enum arbiter_answer arbiter_claim(struct cluster *c, struct invocation *inv,
                                   const struct arbiter_claim *claim)
 {
+    assert(inv_has_seat(inv, claim->seat));
     struct extra *x = inv->is_over ? NULL : store_extra(c, inv);
     if (x == NULL) {
         return !inv->is_over   ? ARBITER_FULL
                : inv->is_bound ? ARBITER_COLLECTED
                                : ARBITER_EXPIRED;
     }
-    if (*chain_find(c, &x->holders, claim->node, claim->counter) != 0) {
+    struct seat *s = &x->seats[claim->seat];
+    if (*places_find(c, &s->holders, claim->node, claim->counter) != 0) {
         return ARBITER_GRANTED;
     }
     if (claim->purpose == CLAIM_CANCEL && !inv_is_ready(inv) && !inv->is_bound &&
-        !is_canceling(c, x)) {
-        step_back(c, x);
+        !is_canceling(c, s)) {
+        places_step_back(c, s);
     }
-    if (*chain_find(c, &x->line, claim->node, claim->counter) != 0) {
+    if (*places_find(c, &s->line, claim->node, claim->counter) != 0) {
         return ARBITER_HELD;
     }
-    enum arbiter_answer answer;
-    bool shares = shares_token(c, x, &claim->token);
-    if (claim->purpose == CLAIM_FREE && !shares && !inv->is_bound) {
-        answer = ARBITER_UNBOUND;
-    } else if (x->holders == 0 || shares) {
-        answer = hold(c, x, claim) ? ARBITER_GRANTED : ARBITER_FULL;
-    } else if (inv->is_bound) {
-        answer = ARBITER_COLLECTED;
-    } else {
-        answer = stand_in_line(c, x, claim) ? ARBITER_HELD : ARBITER_FULL;
-    }
+    enum arbiter_answer answer = vote(c, inv, s, claim);
     store_trim(c, inv);
     return answer;
 }
 
-static void line_remove(struct cluster *c, struct extra *x, uint32_t *link)
-{
-    uint32_t handle = *link;
-    *link = place_at(c, handle)->next;
-    x->line_count--;
-    place_free(c, handle);
-    x->line_last = x->line;
-    while (x->line_last != 0 && place_at(c, x->line_last)->next != 0) {
-        x->line_last = place_at(c, x->line_last)->next;
-    }
-}
-
 /* S4: a vote that nobody holds any more goes to the first in line. The last thing that its
  * caller does: what the grant leads to may end the entry. */
-static void pass_on(struct cluster *c, struct invocation *inv)
+static void pass_on(struct cluster *c, struct invocation *inv, uint32_t seat)
 {
-    struct extra *x = extra_at(c, inv->extra);
-    bool is_free = x->holders == 0 && !inv->is_bound;
-    while (is_free && x->line != 0 && trust_is_dead(c, place_at(c, x->line)->node)) {
-        line_remove(c, x, &x->line); /* it could never give the vote back */
+    struct seat *s = &extra_at(c, inv->extra)->seats[seat];
+    bool is_free = inv_has_seat(inv, seat) && s->holders == 0 && !inv->is_bound;
+    while (is_free && s->line != 0 && trust_is_dead(c, place_at(c, s->line)->node)) {
+        places_leave_line(c, s, &s->line); /* it could never give the vote back */
     }
-    if (!is_free || x->line == 0) {
+    if (!is_free || s->line == 0) {
         store_trim(c, inv);
         return;
     }
-    uint32_t handle = x->line;
-    struct place *next = place_at(c, handle);
-    x->line = next->next;
-    x->line_count--;
-    next->next = 0;
-    x->holders = handle;
-    x->holder_count = 1;
-    struct place copy = *next;
+    struct place copy = *places_advance(c, s);
     tell_granted(c, inv, &copy);
 }
 
-static bool holder_remove(struct cluster *c, struct extra *x, uint16_t node, uint64_t counter)
+/* True: that claim had the vote of the seat, or a place in its line. */
+static bool give_back(struct cluster *c, struct invocation *inv, uint32_t seat, uint16_t node,
+                      uint64_t counter)
 {
-    uint32_t *link = chain_find(c, &x->holders, node, counter);
-    uint32_t handle = *link;
-    if (handle == 0) {
+    struct seat *s = &extra_at(c, inv->extra)->seats[seat];
+    uint32_t *link = places_find(c, &s->line, node, counter);
+    if (*link != 0) {
+        places_leave_line(c, s, link);
+        store_trim(c, inv);
+        return true;
+    }
+    if (*places_find(c, &s->holders, node, counter) == 0) {
         return false;
     }
-    *link = place_at(c, handle)->next;
-    x->holder_count--;
-    place_free(c, handle);
+    if (!inv->is_bound) { /* else taken by a token: the vote stays with it to the end */
+        places_give_back(c, s, node, counter);
+        pass_on(c, inv, seat);
+    }
     return true;
 }
 
 void arbiter_release(struct cluster *c, struct invocation *inv, uint16_t node, uint64_t counter)
 {
-    if (inv->extra == 0) {
-        return;
+    struct guid guid = inv->guid;
+    bool was_here = false;
+    for (uint32_t i = 0; i < MSG_ARBITERS_MAX && !was_here && inv->extra != 0; i++) {
+        was_here = give_back(c, inv, i, node, counter);
     }
-    struct extra *x = extra_at(c, inv->extra);
-    uint32_t *link = chain_find(c, &x->line, node, counter);
-    if (*link != 0) {
-        line_remove(c, x, link);
-        store_trim(c, inv);
-    } else if (inv->is_bound) {
-        return; /* taken by a token: the vote stays with it to the end */
-    } else if (holder_remove(c, x, node, counter)) {
-        pass_on(c, inv);
-    }
+    handoff_release(c, &guid, node, counter); /* it may be a seat that was given away */
 }
 
 /* To nodes that have died: they have seen nothing of it. */
-static void break_promises(struct cluster *c, struct extra *x)
+static void break_promises(struct cluster *c, struct seat *s)
 {
-    uint32_t *link = &x->holders;
+    uint32_t *link = &s->holders;
     while (*link != 0) {
         struct place p = *place_at(c, *link);
         if (p.purpose != CLAIM_CANCEL && trust_is_dead(c, p.node)) {
-            holder_remove(c, x, p.node, p.counter);
+            places_give_back(c, s, p.node, p.counter);
         } else {
             link = &place_at(c, *link)->next;
         }
     }
 }
 
-void arbiter_ready(struct cluster *c, struct invocation *inv)
+static void seat_ready(struct cluster *c, struct invocation *inv, uint32_t seat)
 {
-    struct extra *x = inv->extra == 0 ? NULL : extra_at(c, inv->extra);
-    if (x == NULL || x->holders == 0) {
+    struct seat *s = &extra_at(c, inv->extra)->seats[seat];
+    if (s->holders == 0) {
         return;
     }
     if (!inv->is_bound) {
-        break_promises(c, x);
+        break_promises(c, s);
     }
-    if (x->holders == 0) {
-        pass_on(c, inv);
+    if (s->holders == 0) {
+        pass_on(c, inv, seat);
         return;
     }
     struct place told[HOLDERS_MAX];
     uint32_t count = 0;
-    for (uint32_t handle = x->holders; handle != 0; handle = told[count++].next) {
+    for (uint32_t handle = s->holders; handle != 0; handle = told[count++].next) {
         told[count] = *place_at(c, handle);
     }
     struct guid guid = inv->guid;
     for (uint32_t i = 0; i < count && store_find(c, &guid) == inv; i++) {
         tell_granted(c, inv, &told[i]);
     }
+}
+
+void arbiter_ready(struct cluster *c, struct invocation *inv)
+{
+    struct guid guid = inv->guid;
+    for (uint32_t i = 0; i < MSG_ARBITERS_MAX; i++) {
+        inv = store_find(c, &guid); /* the last vote may have ended it */
+        if (inv != NULL && inv->extra != 0 && inv_has_seat(inv, i)) {
+            seat_ready(c, inv, i);
+        }
+    }
+}
+
+/* Those in that chain are told, if there is a reason; then it is empty. */
+static void chain_end(struct cluster *c, const struct guid *guid, uint32_t *chain,
+                      const enum msg_deny_why *why)
+{
+    while (*chain != 0) {
+        const struct place *p = place_at(c, *chain);
+        if (why != NULL && p->node != SELF) {
+            tell_denied(c, guid, p->node, p->counter, *why);
+        }
+        places_pop(c, chain);
+    }
+}
+
+/* The seat's vote is its token's now, and nobody else's. */
+static void keep_seat_for_token(struct cluster *c, const struct guid *guid, struct seat *s,
+                                const struct arbiter_claim *claim)
+{
+    static const enum msg_deny_why why = DENY_COLLECTED;
+    if (!shares_token(c, s, &claim->token)) {
+        /* A majority of others voted for the token: this vote can win nothing any more. */
+        chain_end(c, guid, &s->holders, &why);
+        s->holder_count = 0;
+    }
+    if (s->holders == 0) {
+        struct place place = place_of(claim);
+        places_hold(c, s, &place);
+    }
+    chain_end(c, guid, &s->line, &why);
+    s->line_count = 0;
+    s->line_last = 0;
 }
 
 /* Kept for its token until `redeliver_ms` have passed: everybody else is told that it is
@@ -312,22 +269,9 @@ static void keep_for_token(struct cluster *c, struct invocation *inv,
     }
     struct arbiter_claim claim = {
         .counter = t->counter, .node = t->node, .purpose = CLAIM_COLLECT, .token = t->token};
-    while (x->holders != 0 && !shares_token(c, x, &t->token)) {
-        /* A majority of others voted for the token: this vote can win nothing any more. */
-        struct place p = *place_at(c, x->holders);
-        holder_remove(c, x, p.node, p.counter);
-        if (p.node != SELF) {
-            tell_denied(c, &inv->guid, p.node, p.counter, DENY_COLLECTED);
-        }
-    }
-    if (x->holders == 0) {
-        hold(c, x, &claim);
-    }
-    while (x->line != 0) {
-        struct place p = *place_at(c, x->line);
-        line_remove(c, x, &x->line);
-        if (p.node != SELF) {
-            tell_denied(c, &inv->guid, p.node, p.counter, DENY_COLLECTED);
+    for (uint32_t i = 0; i < MSG_ARBITERS_MAX; i++) {
+        if (inv_has_seat(inv, i)) {
+            keep_seat_for_token(c, &inv->guid, &x->seats[i], &claim);
         }
     }
     inv->is_bound = 1;
@@ -337,6 +281,15 @@ static void keep_for_token(struct cluster *c, struct invocation *inv,
     }
     struct guid guid = inv->guid;
     claims_on_bound(c, &guid, &t->token);
+}
+
+/* Who took it need not be told so. */
+static void forget_taker(struct cluster *c, const struct invocation *inv,
+                         const struct arbiter_taken *t)
+{
+    for (uint32_t i = 0; i < MSG_ARBITERS_MAX && inv->extra != 0; i++) {
+        places_give_back(c, &extra_at(c, inv->extra)->seats[i], t->node, t->counter);
+    }
 }
 
 void arbiter_taken(struct cluster *c, struct invocation *inv, const struct arbiter_taken *t)
@@ -353,9 +306,7 @@ void arbiter_taken(struct cluster *c, struct invocation *inv, const struct arbit
         }
         return;
     }
-    if (inv->extra != 0) { /* who took it need not be told so */
-        holder_remove(c, extra_at(c, inv->extra), t->node, t->counter);
-    }
+    forget_taker(c, inv, t);
     bool waits =
         t->end == INVOCATION_COLLECTED && inv_is_ready(inv) && !publish_is_owner(c, inv);
     if (waits) {
@@ -368,57 +319,138 @@ void arbiter_taken(struct cluster *c, struct invocation *inv, const struct arbit
 bool arbiter_holds(const struct cluster *c, const struct invocation *inv, uint16_t node,
                    uint64_t counter)
 {
-    return inv->extra != 0 &&
-           *chain_find(c, &extra_at(c, inv->extra)->holders, node, counter) != 0;
+    bool holds = false;
+    for (uint32_t i = 0; i < MSG_ARBITERS_MAX && inv->extra != 0; i++) {
+        struct seat *s = &extra_at(c, inv->extra)->seats[i];
+        holds = holds || *places_find(c, &s->holders, node, counter) != 0;
+    }
+    return holds;
 }
 
 bool arbiter_holds_for_node(const struct cluster *c, const struct invocation *inv,
                             uint16_t node)
 {
-    uint32_t handle = inv->extra == 0 ? 0 : extra_at(c, inv->extra)->holders;
-    for (; handle != 0; handle = place_at(c, handle)->next) {
-        if (place_at(c, handle)->node == node) {
-            return true;
+    bool holds = false;
+    for (uint32_t i = 0; i < MSG_ARBITERS_MAX && inv->extra != 0; i++) {
+        uint32_t handle = extra_at(c, inv->extra)->seats[i].holders;
+        for (; handle != 0; handle = place_at(c, handle)->next) {
+            holds = holds || place_at(c, handle)->node == node;
         }
     }
-    return false;
+    return holds;
 }
 
 /* --- the end ---------------------------------------------------------------------------------
  */
 
-static void chain_end(struct cluster *c, const struct guid *guid, uint32_t *chain,
-                      const enum msg_deny_why *why)
+static void end_all(struct cluster *c, struct invocation *inv, const enum msg_deny_why *why)
 {
-    while (*chain != 0) {
-        uint32_t handle = *chain;
-        struct place p = *place_at(c, handle);
-        *chain = p.next;
-        if (why != NULL && p.node != SELF) {
-            tell_denied(c, guid, p.node, p.counter, *why);
-        }
-        place_free(c, handle);
+    for (uint32_t i = 0; i < MSG_ARBITERS_MAX && inv->extra != 0; i++) {
+        struct seat *s = &extra_at(c, inv->extra)->seats[i];
+        chain_end(c, &inv->guid, &s->holders, why);
+        chain_end(c, &inv->guid, &s->line, why);
+        *s = (struct seat){0};
     }
 }
 
 void arbiter_end(struct cluster *c, struct invocation *inv, enum invocation_state end)
 {
-    if (inv->extra == 0) {
-        return;
-    }
-    struct extra *x = extra_at(c, inv->extra);
     enum msg_deny_why why = why_of(end);
-    chain_end(c, &inv->guid, &x->holders, &why);
-    chain_end(c, &inv->guid, &x->line, &why);
-    x->holder_count = x->line_count = 0;
+    end_all(c, inv, &why);
 }
 
 void arbiter_forget(struct cluster *c, struct invocation *inv)
 {
-    if (inv->extra != 0) {
-        struct extra *x = extra_at(c, inv->extra);
-        chain_end(c, &inv->guid, &x->holders, NULL);
-        chain_end(c, &inv->guid, &x->line, NULL);
+    end_all(c, inv, NULL);
+}
+
+/* --- leaving -------------------------------------------------------------------------------
+ */
+
+static uint32_t describe_chain(const struct cluster *c, uint32_t handle, uint32_t seat,
+                               bool waits, struct msg_place *out)
+{
+    uint32_t n = 0;
+    for (; handle != 0; handle = place_at(c, handle)->next) {
+        const struct place *p = place_at(c, handle);
+        out[n++] = (struct msg_place){.seat = (uint8_t)seat,
+                                      .waits = waits,
+                                      .purpose = p->purpose,
+                                      .no = {nodes_at(&c->nodes, p->node)->id, p->counter},
+                                      .token = p->token};
+    }
+    return n;
+}
+
+uint32_t arbiter_describe(const struct cluster *c, const struct invocation *inv, uint32_t seats,
+                          struct msg_place out[MSG_PLACES_MAX])
+{
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < MSG_ARBITERS_MAX && inv->extra != 0; i++) {
+        const struct seat *s = &extra_at(c, inv->extra)->seats[i];
+        if ((seats >> i & 1u) != 0) {
+            n += describe_chain(c, s->holders, i, false, out + n);
+            n += describe_chain(c, s->line, i, true, out + n);
+        }
+    }
+    return n;
+}
+
+static bool put_place(struct cluster *c, const struct guid *guid, struct extra *x,
+                      const struct msg_place *from)
+{
+    struct seat *s = &x->seats[from->seat];
+    struct place place = {.counter = from->no.counter,
+                          .token = from->token,
+                          .node = nodes_take(&c->nodes, &from->no.node),
+                          .purpose = from->purpose};
+    bool ok = place.node != 0 &&
+              (from->waits ? places_line_up(c, s, &place) : places_hold(c, s, &place));
+    if (!ok && from->waits && place.node != 0) {
+        tell_denied(c, guid, place.node, place.counter, DENY_FULL); /* it asks again */
+        ok = true;
+    }
+    nodes_drop(&c->nodes, place.node);
+    return ok;
+}
+
+bool arbiter_inherit(struct cluster *c, struct invocation *inv, const struct msg_seat *m)
+{
+    uint32_t news = m->seats & ~(uint32_t)inv->seats;
+    struct extra *x = m->count == 0 ? NULL : store_extra(c, inv);
+    bool ok = m->count == 0 || x != NULL;
+    for (uint32_t i = 0; i < m->count && ok; i++) {
+        ok = (news >> m->at[i].seat & 1u) == 0 || put_place(c, &inv->guid, x, &m->at[i]);
+    }
+    if (ok) {
+        inv->seats = (inv->seats | news) & 7u;
+        c->is_heir = true;
+        return true;
+    }
+    for (uint32_t i = 0; i < MSG_ARBITERS_MAX && x != NULL; i++) {
+        if ((news >> i & 1u) != 0) {
+            chain_end(c, &inv->guid, &x->seats[i].holders, NULL);
+            chain_end(c, &inv->guid, &x->seats[i].line, NULL);
+            x->seats[i] = (struct seat){0};
+        }
+    }
+    store_trim(c, inv);
+    return false;
+}
+
+void arbiter_resume(struct cluster *c, const struct guid *guid, uint32_t promised)
+{
+    for (uint32_t i = 0; i < MSG_ARBITERS_MAX; i++) {
+        struct invocation *inv = store_find(c, guid); /* the last grant may have ended it */
+        if (inv == NULL || inv->extra == 0) {
+            return;
+        }
+        if ((promised >> i & 1u) != 0 && inv_is_ready(inv) &&
+            extra_at(c, inv->extra)->seats[i].holders != 0) {
+            seat_ready(c, inv, i);
+        } else {
+            pass_on(c, inv, i);
+        }
     }
 }
 
@@ -432,59 +464,82 @@ static enum msg_deny_why why_not_here(const struct cluster *c, const struct msg_
     return t == NULL ? DENY_UNKNOWN : why_of((enum invocation_state)t->state);
 }
 
+static uint32_t own_index(const struct invocation *inv)
+{
+    uint32_t i = 0;
+    while (i + 1 < inv->arbiter_count && inv_arbiter(inv, i) != SELF) {
+        i++;
+    }
+    return i;
+}
+
+static void answer_claim(struct cluster *c, struct invocation *inv,
+                         const struct arbiter_claim *claim)
+{
+    static const enum msg_deny_why why[] = {
+        [ARBITER_HELD] = DENY_HELD,           [ARBITER_FULL] = DENY_FULL,
+        [ARBITER_COLLECTED] = DENY_COLLECTED, [ARBITER_EXPIRED] = DENY_EXPIRED,
+        [ARBITER_UNBOUND] = DENY_UNBOUND,
+    };
+    struct guid guid = inv->guid;
+    struct place place = place_of(claim);
+    enum arbiter_answer answer = arbiter_claim(c, inv, claim);
+    if (answer == ARBITER_GRANTED) {
+        tell_granted(c, inv, &place);
+    } else {
+        tell_denied(c, &guid, claim->node, claim->counter, why[answer]);
+    }
+}
+
 void arbiter_on_claim(struct cluster *c, uint16_t from, const struct msg_claim *m)
 {
     struct invocation *inv = store_find(c, &m->guid);
-    bool is_ours = inv != NULL && inv_is_arbiter(inv, SELF) &&
-                   inv_is_of(c, inv, names_find_tenant(&c->names, m->tenant));
-    if (!is_ours) {
+    bool is_known = inv != NULL && inv_is_of(c, inv, names_find_tenant(&c->names, m->tenant));
+    if (!is_known || (!inv_is_arbiter(inv, SELF) && m->seat == 0)) {
         tell_denied(c, &m->guid, from, m->no.counter, why_not_here(c, m)); /* A3 */
+        return;
+    }
+    uint32_t seat = m->seat == 0 ? own_index(inv) : m->seat - 1u;
+    if (!inv_has_seat(inv, seat)) {
+        if (!handoff_claim(c, m, seat)) { /* a seat that will come, or was lost */
+            tell_denied(c, &m->guid, from, m->no.counter, DENY_FULL);
+        }
         return;
     }
     if (!trust_may_vote(c, inv, from, m)) {
         return;
     }
-    struct arbiter_claim claim = {
-        .counter = m->no.counter, .node = from, .purpose = m->purpose, .token = m->token};
-    struct place place = {.counter = m->no.counter, .node = from};
-    switch (arbiter_claim(c, inv, &claim)) {
-    case ARBITER_GRANTED:
-        tell_granted(c, inv, &place);
-        break;
-    case ARBITER_HELD:
-        tell_denied(c, &m->guid, from, m->no.counter, DENY_HELD);
-        break;
-    case ARBITER_FULL:
-        tell_denied(c, &m->guid, from, m->no.counter, DENY_FULL);
-        break;
-    case ARBITER_COLLECTED:
-        tell_denied(c, &m->guid, from, m->no.counter, DENY_COLLECTED);
-        break;
-    case ARBITER_EXPIRED:
-        tell_denied(c, &m->guid, from, m->no.counter, DENY_EXPIRED);
-        break;
-    case ARBITER_UNBOUND:
-        tell_denied(c, &m->guid, from, m->no.counter, DENY_UNBOUND);
-        break;
+    struct arbiter_claim claim = {.counter = m->no.counter,
+                                  .node = nodes_take(&c->nodes, &m->no.node),
+                                  .seat = (uint8_t)seat,
+                                  .purpose = m->purpose,
+                                  .token = m->token};
+    if (claim.node != 0) {
+        answer_claim(c, inv, &claim);
+        nodes_drop(&c->nodes, claim.node);
     }
 }
 
 void arbiter_on_release(struct cluster *c, uint16_t from, const struct msg_release *m)
 {
+    (void)from; /* it may have come by the one who had the seat before */
     struct invocation *inv = store_find(c, &m->guid);
-    if (inv != NULL) {
-        arbiter_release(c, inv, from, m->no.counter);
+    uint16_t node = nodes_find(&c->nodes, &m->no.node);
+    if (inv != NULL && node != 0) {
+        arbiter_release(c, inv, node, m->no.counter);
     }
 }
 
 static void on_taken_item(struct cluster *c, uint16_t from, const struct msg_taken_item *item)
 {
+    handoff_taken(c, item);
     struct invocation *inv = store_find(c, &item->guid);
     if (inv == NULL) {
         return;
     }
+    uint16_t node = nodes_find(&c->nodes, &item->no.node);
     struct arbiter_taken t = {.counter = item->no.counter,
-                              .node = from,
+                              .node = node == 0 ? from : node,
                               .end = item->state == INVOCATION_CANCELED ? INVOCATION_CANCELED
                                                                         : INVOCATION_COLLECTED,
                               .webhook = (enum webhook_state)(item->webhook & 3),

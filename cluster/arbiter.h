@@ -27,6 +27,7 @@
 struct arbiter_claim {
     uint64_t counter;
     uint16_t node; /* number of the claimer */
+    uint8_t seat;  /* one that votes here */
     uint8_t purpose;
     struct guid token;
 };
@@ -73,6 +74,19 @@ bool arbiter_holds(const struct cluster *c, const struct invocation *inv, uint16
 /* Is any vote of this entry with that node? */
 bool arbiter_holds_for_node(const struct cluster *c, const struct invocation *inv,
                             uint16_t node);
+
+/* The claims at those of its seats (bits), and how many there are. */
+uint32_t arbiter_describe(const struct cluster *c, const struct invocation *inv, uint32_t seats,
+                          struct msg_place out[MSG_PLACES_MAX]);
+
+/* This node votes for those seats from now on. Those that it had are left as they are. False:
+ * no memory, nothing has changed. */
+bool arbiter_inherit(struct cluster *c, struct invocation *inv, const struct msg_seat *m);
+
+/* Votes that nobody has go to the first in line. At the seats `promised` (bits), which have
+ * just been inherited, promises become votes if the callback is ready. The entry may end of it.
+ */
+void arbiter_resume(struct cluster *c, const struct guid *guid, uint32_t promised);
 
 /* The entry ends: everybody who waits here is told. */
 void arbiter_end(struct cluster *c, struct invocation *inv, enum invocation_state end);

@@ -16,7 +16,8 @@ static const struct guid no_token;
 /* What is left to do at the arbiters when a claim is no more. */
 struct parting {
     struct guid guid;
-    uint16_t arbiters[MSG_ARBITERS_MAX];
+    uint16_t arbiters[MSG_ARBITERS_MAX]; /* for good, */
+    uint16_t voters[MSG_ARBITERS_MAX];   /* and who votes for them now */
     uint64_t counters[MSG_ARBITERS_MAX]; /* 0: nothing was asked there */
     uint32_t count;
     struct op op; /* as it was */
@@ -32,8 +33,10 @@ static void part(struct cluster *c, struct op *op, struct parting *p)
         const struct vote *v = &op->votes[i];
         bool is_there = v->state != VOTE_NONE && v->state != VOTE_YIELDED;
         p->arbiters[i] = w->arbiters[i];
+        p->voters[i] = watch_voter(c, w, i);
         p->counters[i] = is_there ? v->counter : 0;
         nodes_share(&c->nodes, p->arbiters[i]);
+        nodes_share(&c->nodes, p->voters[i]);
     }
     p->op = *op;
     watch_remove(c, op);
@@ -44,6 +47,7 @@ static void parted(struct cluster *c, struct parting *p)
 {
     for (uint32_t i = 0; i < p->count; i++) {
         nodes_drop(&c->nodes, p->arbiters[i]);
+        nodes_drop(&c->nodes, p->voters[i]);
     }
     claim_wake_line(c, &p->guid);
 }
@@ -68,7 +72,7 @@ void claim_give_up(struct cluster *c, struct op *op)
     part(c, op, &p);
     for (uint32_t i = 0; i < p.count; i++) {
         if (p.counters[i] != 0) {
-            claim_release_one(c, &p.guid, p.arbiters[i], p.counters[i]);
+            claim_release_one(c, &p.guid, p.voters[i], p.counters[i]);
         }
     }
     c->counters.claims_released++;
@@ -80,6 +84,36 @@ void claim_finish(struct cluster *c, struct op *op, enum answer answer,
 {
     answer_claim(c, op, answer, end);
     claim_give_up(c, op);
+}
+
+/* The i-th arbiter hears of it, and who votes in its stead: a home that is leaving has given
+ * its vote away, and still is the one who tells all others of the end. */
+static void tell_taken(struct cluster *c, const struct parting *p, uint32_t i,
+                       struct msg_taken_item *item)
+{
+    item->no = (struct msg_claim_no){c->config.node_id, p->counters[i]};
+    if (p->voters[i] != SELF) {
+        send_taken(c, p->voters[i], item);
+    }
+    if (p->arbiters[i] != p->voters[i] && p->arbiters[i] != SELF) {
+        send_taken(c, p->arbiters[i], item);
+    }
+}
+
+static void take_here(struct cluster *c, const struct parting *p, uint32_t i,
+                      const struct msg_taken_item *item)
+{
+    bool is_here = p->arbiters[i] == SELF || p->voters[i] == SELF;
+    struct invocation *mine = is_here ? store_find(c, &p->guid) : NULL;
+    if (mine != NULL) {
+        struct arbiter_taken t = {.counter = p->counters[i],
+                                  .node = SELF,
+                                  .end = (enum invocation_state)item->state,
+                                  .webhook = (enum webhook_state)item->webhook,
+                                  .token = item->token,
+                                  .redeliver_ms = item->redeliver_ms};
+        arbiter_taken(c, mine, &t);
+    }
 }
 
 /* Ends the claim, and with it the entry: everywhere, or for its token only. */
@@ -98,22 +132,10 @@ void claim_take(struct cluster *c, struct op *op, enum invocation_state end)
         item.redeliver_ms = c->config.redelivery_ms;
     }
     for (uint32_t i = 0; i < p.count; i++) {
-        if (p.arbiters[i] != SELF) {
-            item.no = (struct msg_claim_no){c->config.node_id, p.counters[i]};
-            send_taken(c, p.arbiters[i], &item);
-        }
+        tell_taken(c, &p, i, &item);
     }
     for (uint32_t i = 0; i < p.count; i++) {
-        struct invocation *mine = p.arbiters[i] == SELF ? store_find(c, &p.guid) : NULL;
-        if (mine != NULL) {
-            struct arbiter_taken t = {.counter = p.counters[i],
-                                      .node = SELF,
-                                      .end = end,
-                                      .webhook = (enum webhook_state)item.webhook,
-                                      .token = item.token,
-                                      .redeliver_ms = item.redeliver_ms};
-            arbiter_taken(c, mine, &t);
-        }
+        take_here(c, &p, i, &item);
     }
     parted(c, &p);
 }
@@ -173,9 +195,10 @@ void claim_forget(struct cluster *c, struct op *op)
     struct parting p;
     part(c, op, &p);
     for (uint32_t i = 0; i < p.count; i++) {
-        if (p.counters[i] != 0 && p.arbiters[i] != SELF) {
-            send_release(c, p.arbiters[i], &p.guid, p.counters[i]);
+        if (p.counters[i] != 0 && p.voters[i] != SELF) {
+            send_release(c, p.voters[i], &p.guid, p.counters[i]);
         }
         nodes_drop(&c->nodes, p.arbiters[i]);
+        nodes_drop(&c->nodes, p.voters[i]);
     }
 }

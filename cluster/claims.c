@@ -149,13 +149,14 @@ void claims_on_grant(struct cluster *c, uint16_t node, const struct msg_grant *m
 {
     uint32_t i;
     struct op *op = watch_claim(c, &m->guid, m->no.counter, &i);
-    if (op == NULL || watch_of(c, op)->arbiters[i] != node) {
+    if (op == NULL) {
         c->counters.stale_grants++;
         claim_release_one(c, &m->guid, node,
                           m->no.counter); /* given back already; say it again */
         return;
     }
     struct vote *v = &op->votes[i];
+    v->node = node; /* its heir, when the one who was asked is leaving */
     v->has_payload = v->has_payload || m->has_payload;
     enum vote_state state =
         m->ready || op->purpose == CLAIM_CANCEL ? VOTE_GRANTED : VOTE_PROMISED;
@@ -207,8 +208,7 @@ void claims_on_deny(struct cluster *c, uint16_t node, const struct msg_deny *m)
 {
     uint32_t i;
     struct op *op = watch_claim(c, &m->guid, m->no.counter, &i);
-    if (op == NULL || watch_of(c, op)->arbiters[i] != node || op->phase == OP_SERVING ||
-        op->phase == OP_BOUND) {
+    if (op == NULL || op->phase == OP_SERVING || op->phase == OP_BOUND) {
         return;
     }
     switch (m->why) {
@@ -226,7 +226,7 @@ void claims_on_deny(struct cluster *c, uint16_t node, const struct msg_deny *m)
         break;
     case DENY_UNKNOWN:
         op->votes[i].state = VOTE_REFUSED;
-        if (i == 0 && store_find(c, &m->guid) == NULL) {
+        if (node == watch_of(c, op)->arbiters[0] && store_find(c, &m->guid) == NULL) {
             claim_finish(c, op, ANSWER_NEVER_HEARD,
                          INVOCATION_QUEUED); /* its home should know */
         } else {
@@ -326,8 +326,8 @@ static bool lose_arbiters(struct cluster *c, struct op *op)
     bool lost = false;
     for (uint32_t i = 0; i < w->arbiter_count; i++) {
         struct vote *v = &op->votes[i];
-        if (votes_waits(v) && !trust_is_alive(c, w->arbiters[i])) {
-            claim_release_one(c, &op->guid, w->arbiters[i], v->counter);
+        if (votes_waits(v) && !trust_is_alive(c, v->node)) {
+            claim_release_one(c, &op->guid, watch_voter(c, w, i), v->counter);
             v->state = VOTE_NONE;
             lost = true;
         }
@@ -373,8 +373,8 @@ static void ask_anew(struct cluster *c, struct op *op)
     const struct watch *w = watch_of(c, op);
     for (uint32_t i = 0; i < w->arbiter_count && op->phase == OP_ASKING; i++) {
         struct vote *v = &op->votes[i];
-        if (w->arbiters[i] == c->link_up_node && votes_waits(v)) {
-            claim_release_one(c, &op->guid, w->arbiters[i], v->counter);
+        if (v->node == c->link_up_node && votes_waits(v)) {
+            claim_release_one(c, &op->guid, watch_voter(c, w, i), v->counter);
             v->state = VOTE_NONE;
         }
     }
@@ -434,7 +434,7 @@ struct op *claims_by_counter(const struct cluster *c, const struct guid *guid, u
 {
     uint32_t i;
     struct op *op = watch_claim(c, guid, counter, &i);
-    *node = op == NULL ? 0 : watch_of(c, op)->arbiters[i];
+    *node = op == NULL ? 0 : watch_voter(c, watch_of(c, op), i);
     return op;
 }
 

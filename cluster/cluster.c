@@ -8,6 +8,8 @@
 #include "cluster/ops.h"
 #include "cluster/publish.h"
 #include "cluster/questions.h"
+#include "cluster/seats.h"
+#include "cluster/send.h"
 #include "cluster/store.h"
 #include "cluster/view.h"
 
@@ -158,6 +160,7 @@ void cluster_free(struct cluster **c)
     if (mine->members != NULL) {
         members_fini(mine);
     }
+    seats_fini(mine);
     registry_fini(&mine->registry);
     tombs_fini(&mine->tombs);
     nodes_fini(&mine->nodes);
@@ -263,6 +266,21 @@ void cluster_requeued(struct cluster *c, uint64_t now_ms, struct invocation *inv
     }
 }
 
+/* Its home has entrusted it to this node, and still is the one who tells and counts its end. */
+static void tell_dropped(struct cluster *c, const struct invocation *inv)
+{
+    if (publish_is_owner(c, inv)) {
+        return;
+    }
+    struct msg_taken_item item = {
+        .guid = inv->guid, .no = {.node = c->config.node_id}, .state = INVOCATION_COLLECTED};
+    for (uint32_t i = 0; i < inv->arbiter_count; i++) {
+        if (inv_arbiter(inv, i) != SELF) {
+            send_taken(c, inv_arbiter(inv, i), &item);
+        }
+    }
+}
+
 void cluster_complete(struct cluster *c, uint64_t now_ms, struct invocation *inv,
                       struct result *result)
 {
@@ -284,6 +302,7 @@ void cluster_complete(struct cluster *c, uint64_t now_ms, struct invocation *inv
         inv->webhook = WEBHOOK_PENDING; /* the copies say it too */
     }
     if (drop) {
+        tell_dropped(c, inv);
         store_end(c, inv, INVOCATION_COLLECTED);
         return;
     }
@@ -350,7 +369,7 @@ static bool answer_from_here(struct cluster *c, const struct cluster_collect *in
 static void claim(struct cluster *c, const struct cluster_collect *in, enum op_kind kind)
 {
     uint16_t tenant;
-    bool is_kept = names_keep_tenant(&c->names, in->tenant, &tenant);
+    bool is_kept = !c->is_finishing && names_keep_tenant(&c->names, in->tenant, &tenant);
     struct op *op = is_kept ? ops_new(c, in->ticket, kind) : NULL;
     if (op == NULL) {
         struct invocation_view view = {.guid = in->guid};
@@ -416,11 +435,24 @@ void cluster_drain(struct cluster *c, uint64_t now_ms)
         return;
     }
     c->is_draining = true;
+    if (c->members != NULL) {
+        members_drain(c);
+    }
+}
+
+void cluster_finish(struct cluster *c, uint64_t now_ms)
+{
+    c->now_ms = now_ms;
+    assert(c->is_draining);
+    if (c->is_finishing) {
+        return;
+    }
+    c->is_finishing = true;
     if (c->members == NULL) {
         c->is_drained = true;
         effects_add(&c->effects, CLUSTER_DRAINED);
     } else {
-        members_drain(c);
+        members_finish(c);
     }
 }
 

@@ -284,8 +284,13 @@ bool cluster_next_effect(struct cluster *c, struct cluster_effect *out);
 
 /* --- the end ------------------------------------------------------------------------------ */
 
-/* Refuses new work, hands over what is queued, keeps voting; ends in CLUSTER_DRAINED. */
+/* Refuses new work, hands over what is queued (STOP follows for it; EXECUTE if nobody takes it)
+ * and the votes of this node. Clients are served as before. */
 void cluster_drain(struct cluster *c, uint64_t now_ms);
+
+/* After cluster_drain(): no work is left here, and clients are not to be served any longer. Who
+ * waits for a callback is answered COLLECT_NO_QUORUM. Ends in CLUSTER_DRAINED. */
+void cluster_finish(struct cluster *c, uint64_t now_ms);
 
 /* Joined (or the grace is over) and not draining. Else `*why` is a static text. */
 bool cluster_is_ready(const struct cluster *c, const char **why);

@@ -2,6 +2,7 @@
 
 #include "cluster/links_inner.h"
 #include "cluster/send.h"
+#include "cluster/streams.h"
 #include "cluster/takeover.h"
 
 enum {
@@ -296,11 +297,15 @@ static void on_verdict(struct cluster *c, struct member *from, const struct msg 
 
 static void on_leave(struct cluster *c, struct member *from, const struct msg_leave *m)
 {
+    bool is_news = !from->is_leaving;
     from->is_leaving = true;
     if (m->gone) {
         members_bury(c, from);
     } else if (from->state == MEMBER_ALIVE) {
         members_set_state(c, from, MEMBER_LEAVING);
+    }
+    if (is_news && !m->gone) {
+        streams_on_leaving(c, from);
     }
 }
 

@@ -8,6 +8,7 @@
 #include "cluster/trust.h"
 #include "cluster/view.h"
 #include "cluster/votes.h"
+#include "cluster/watch.h"
 
 #include <assert.h>
 
@@ -85,7 +86,7 @@ static void request(struct cluster *c, struct op *op)
     m.payload_req.offset = op->received;
     m.payload_req.size = WINDOW_SIZE;
     op->asked_to = op->received + WINDOW_SIZE;
-    send_control(c, w->arbiters[op->source], &m);
+    send_control(c, watch_voter(c, w, op->source), &m);
     look_again_in(c, op, HEDGE_MS);
 }
 
@@ -96,9 +97,10 @@ static bool choose_source(const struct cluster *c, struct op *op)
     for (uint32_t pass = 0; pass < 2; pass++) {
         for (uint32_t i = 0; i < w->arbiter_count; i++) {
             const struct vote *v = &op->votes[i];
-            bool fits = v->state == VOTE_GRANTED && w->arbiters[i] != SELF &&
+            uint16_t voter = watch_voter(c, w, i);
+            bool fits = v->state == VOTE_GRANTED && voter != SELF &&
                         (op->sources_tried >> i & 1) == 0 && (pass > 0 || v->has_payload) &&
-                        trust_is_reachable(c, w->arbiters[i]);
+                        trust_is_reachable(c, voter);
             if (fits) {
                 op->source = (uint8_t)i;
                 op->sources_tried |= (uint8_t)(1u << i);
@@ -173,7 +175,7 @@ void fetch_on_payload(struct cluster *c, uint16_t from, const struct msg_payload
     uint16_t node;
     struct op *op = claims_by_counter(c, &m->guid, m->no.counter, &node);
     if (op == NULL || node != from || op->phase != OP_FETCHING ||
-        claims_watch(c, op)->arbiters[op->source] != from) {
+        watch_voter(c, claims_watch(c, op), op->source) != from) {
         return;
     }
     if (m->of == PAYLOAD_NONE) {

@@ -5,6 +5,7 @@
 
 #include "cluster/claims.h"
 #include "cluster/detector.h"
+#include "cluster/seats.h"
 #include "cluster/send.h"
 #include "cluster/streams.h"
 
@@ -26,6 +27,7 @@ static void fill_hello(const struct cluster *c, struct msg *m, enum msg_kind kin
     m->hello.lane = (uint8_t)lane;
     m->hello.available = c->config.available;
     m->hello.leaving = c->is_draining;
+    m->hello.takes_seats = true;
 }
 
 void cluster_link_opened(struct cluster *c, uint64_t now_ms, uint64_t id)
@@ -135,11 +137,13 @@ static void link_up(struct cluster *c, struct link *link, struct member *m,
     m->was_reset = false;
     m->heard_at_ms = c->now_ms;
     m->is_leaving = m->is_leaving || h->leaving;
+    m->takes_seats = h->takes_seats;
     c->counters.links_opened++;
     if (lane == LANE_CONTROL) {
         members_set_state(c, m, MEMBER_ALIVE);
         detector_greeted(c, m);
         send_outbox(c, m);
+        seats_tell(c, m->node);
         claims_on_link_up(c, m->node);
     }
     streams_start(c, m);

@@ -2,6 +2,7 @@
 
 #include "cluster/members.h"
 #include "cluster/ops.h"
+#include "cluster/seats.h"
 #include "cluster/send.h"
 #include "cluster/store.h"
 #include "cluster/trust.h"
@@ -24,7 +25,7 @@ static bool ask(struct cluster *c, struct op *op, uint16_t node)
 static uint32_t ask_arbiters(struct cluster *c, struct op *op, const struct invocation *inv)
 {
     for (uint32_t i = 0; i < inv->arbiter_count; i++) {
-        uint16_t node = inv_arbiter(inv, i);
+        uint16_t node = seats_voter(c, &inv->guid, inv_arbiter(inv, i), i);
         if (node != SELF && trust_is_alive(c, node) && ask(c, op, node)) {
             return 1;
         }

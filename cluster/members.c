@@ -3,8 +3,10 @@
 #include "cluster/claims.h"
 #include "cluster/detector.h"
 #include "cluster/digest.h"
+#include "cluster/handoff.h"
 #include "cluster/links_inner.h"
 #include "cluster/questions.h"
+#include "cluster/seats.h"
 #include "cluster/send.h"
 #include "cluster/store.h"
 #include "cluster/streams.h"
@@ -80,6 +82,7 @@ void members_fini(struct cluster *c)
 {
     struct members *ms = c->members;
     struct list *l;
+    handoff_fini(c);
     while ((l = list_pop_front(&ms->all)) != NULL) {
         struct member *m = list_item(l, struct member, link);
         nodes_at(&c->nodes, m->node)->member = NULL;
@@ -140,7 +143,7 @@ struct member *members_add(struct cluster *c, const struct msg_hello *hello)
     }
     nodes_at(&c->nodes, m->node)->member = m;
     m->state = MEMBER_SUSPECT; /* until its control link is up */
-    m->heard_at_ms = m->state_since_ms = c->now_ms;
+    m->heard_at_ms = m->state_since_ms = m->came_at_ms = c->now_ms;
     m->dial_wait_ms = 100;
     list_push_back(&ms->all, &m->link);
     ms->count++;
@@ -316,6 +319,7 @@ void members_tick(struct cluster *c)
         members_wake(c, c->now_ms + 50);
     }
     forget_the_dead(c);
+    seats_sweep(c);
     ms->ticked_at_ms = c->now_ms;
 }
 

@@ -32,6 +32,7 @@ struct member {
     struct bytes address, zone; /* owned */
     enum msg_member_state state;
     bool is_leaving, is_buried;
+    bool takes_seats;       /* it knows how to be an heir */
     bool was_reset;         /* its control link broke since it was last heard */
     uint32_t refused_count; /* dials refused since */
 
@@ -41,7 +42,7 @@ struct member {
     uint32_t dial_wait_ms;
 
     uint64_t heard_at_ms, told_at_ms, pinged_at_ms, peers_told_at_ms;
-    uint64_t state_since_ms, probed_at_ms, vouched_at_ms;
+    uint64_t came_at_ms, state_since_ms, probed_at_ms, vouched_at_ms;
     uint64_t accused_at_ms[2]; /* by others; the newest two accusers */
     uint16_t accusers[2];
     int64_t clock_offset_ms; /* ours minus its; the least delay seen */
@@ -94,6 +95,28 @@ struct grave {
 
 #define GRAVES_MAX 1024u
 
+/* A seat whose heir has not answered yet. */
+struct given {
+    struct guid guid;
+    uint64_t again_at_ms;
+    uint8_t seats;
+    bool is_ready; /* the callback was, when it was given */
+};
+
+#define HANDOFF_OPEN_MAX 64u
+
+/* handoff.c; all zero until this node leaves. */
+struct handoff {
+    uint16_t heir;   /* a reference; 0: none */
+    uint16_t origin; /* the cursor over all entries */
+    uint64_t seq;
+    bool is_supplied, has_given, is_heard;
+    bool found, is_clean; /* something to give, in this round; nothing in the last one */
+    uint64_t begun_at_ms, round_at_ms, told_at_ms;
+    uint32_t open_count;
+    struct given open[HANDOFF_OPEN_MAX];
+};
+
 struct members {
     struct list all, links, seeds;
     struct pool link_pool;
@@ -104,10 +127,12 @@ struct members {
     struct grave *graves;
     uint32_t grave_first, grave_count;
     uint64_t tick_at_ms, ticked_at_ms, started_at_ms, stalled_at_ms;
-    uint64_t joined_at_ms;                   /* 0: not yet */
-    uint64_t scan_at_ms;                     /* takeover.c */
-    uint64_t drain_until_ms, farewell_at_ms; /* drain.c */
-    uint64_t hash;                           /* of the ids that are alive */
+    uint64_t joined_at_ms;                                   /* 0: not yet */
+    uint64_t scan_at_ms;                                     /* takeover.c */
+    uint64_t drain_since_ms, drain_until_ms, farewell_at_ms; /* drain.c */
+    uint64_t entrust_seq, entrust_at_ms;                     /* entrust.c */
+    uint64_t hash;                                           /* of the ids that are alive */
+    struct handoff handoff;
 };
 
 /* ERR_NOMEM. */
@@ -121,6 +146,7 @@ void members_tick(struct cluster *c);
 void members_wake(struct cluster *c, uint64_t at_ms);
 
 void members_drain(struct cluster *c);
+void members_finish(struct cluster *c);
 uint64_t members_drain_tick(struct cluster *c);
 bool members_are_joined(const struct cluster *c);
 size_t members_count(const struct cluster *c); /* with this node */

@@ -18,6 +18,7 @@ struct node {
     uint32_t refs;
     struct bytes name;     /* owned; empty: not heard yet */
     struct member *member; /* NULL: not a member (any more) */
+    uint16_t heir;         /* who has its seats, as far as is known (seats.h); 0: itself */
     struct seqmap seqs;    /* what became of its numbers, as far as this node knows */
     /* takeover.c, of a dead one: where its orphans are looked at next (0: from the lowest),
      * when they are offered again, and whether this round offers, and has found any. */

@@ -141,6 +141,9 @@ void ops_free(struct cluster *c, struct op *op)
     }
     result_drop(&op->result);
     free(op->text);
+    if (op->kind == CLUSTER_OP_ENTRUST) {
+        nodes_drop(&c->nodes, op->target);
+    }
     pool_free(&c->ops, handle);
 }
 
@@ -160,6 +163,7 @@ static void due(struct cluster *c, struct op *op)
         break;
     case CLUSTER_OP_ACCEPT:
     case CLUSTER_OP_EXEC:
+    case CLUSTER_OP_ENTRUST:
         accept_timeout(c, op);
         break;
     case CLUSTER_OP_SURVEY:

@@ -112,3 +112,24 @@ uint16_t placement_registrar(const struct cluster *c, const struct guid *name)
     }
     return best;
 }
+
+static bool is_better_heir(const struct cluster *c, const struct member *a,
+                           const struct member *b)
+{
+    bool zone_a = bytes_equal(a->zone, c->config.zone);
+    bool zone_b = bytes_equal(b->zone, c->config.zone);
+    return zone_a != zone_b ? zone_a : a->came_at_ms > b->came_at_ms;
+}
+
+uint16_t placement_heir(const struct cluster *c)
+{
+    const struct member *best = NULL;
+    for (const struct list *l = c->members->all.next; l != &c->members->all; l = l->next) {
+        const struct member *m = list_item(l, struct member, link);
+        bool fits = may_hold(c, m) && m->takes_seats;
+        if (fits && (best == NULL || is_better_heir(c, m, best))) {
+            best = m;
+        }
+    }
+    return best == NULL ? 0 : best->node;
+}

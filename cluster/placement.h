@@ -14,4 +14,8 @@ uint32_t placement_arbiters(const struct cluster *c, const struct guid *guid,
 /* Who keeps that name. */
 uint16_t placement_registrar(const struct cluster *c, const struct guid *name);
 
+/* Who takes this node's seats over when it leaves: one of its zone if possible, and the one
+ * that has come last, for it will stay longest. 0: nobody can. */
+uint16_t placement_heir(const struct cluster *c);
+
 #endif

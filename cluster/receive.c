@@ -5,9 +5,11 @@
 #include "cluster/detector.h"
 #include "cluster/digest.h"
 #include "cluster/entries.h"
+#include "cluster/handoff.h"
 #include "cluster/links_inner.h"
 #include "cluster/payload.h"
 #include "cluster/questions.h"
+#include "cluster/seats.h"
 #include "cluster/streams.h"
 #include "cluster/survey.h"
 #include "cluster/takeover.h"
@@ -71,6 +73,15 @@ static void on_entry(struct cluster *c, struct member *from, const struct msg *m
         break;
     case MSG_STREAM_ACK:
         streams_on_ack(c, from, &m->stream_ack);
+        break;
+    case MSG_SEAT:
+        handoff_on_seat(c, from, &m->seat);
+        break;
+    case MSG_SEAT_ACK:
+        handoff_on_seat_ack(c, from, &m->seat_ack);
+        break;
+    case MSG_MOVED:
+        seats_on_moved(c, from, &m->moved);
         break;
     default:
         break; /* of a newer version */

@@ -120,7 +120,8 @@ void send_outbox(struct cluster *c, struct member *to)
     }
 }
 
-void send_release(struct cluster *c, uint16_t node, const struct guid *guid, uint64_t counter)
+void send_release_of(struct cluster *c, uint16_t node, const struct guid *guid,
+                     const struct msg_claim_no *no)
 {
     struct member *to = members_of_node(c, node);
     if (to == NULL) {
@@ -128,10 +129,16 @@ void send_release(struct cluster *c, uint16_t node, const struct guid *guid, uin
     }
     struct outbox_item item = {.is_release = true};
     item.taken.guid = *guid;
-    item.taken.no = (struct msg_claim_no){c->config.node_id, counter};
+    item.taken.no = *no;
     if (outbox_add(&to->outbox, &item)) {
         send_outbox(c, to);
     }
+}
+
+void send_release(struct cluster *c, uint16_t node, const struct guid *guid, uint64_t counter)
+{
+    struct msg_claim_no no = {c->config.node_id, counter};
+    send_release_of(c, node, guid, &no);
 }
 
 void send_taken(struct cluster *c, uint16_t node, const struct msg_taken_item *taken)

@@ -12,6 +12,9 @@ bool send_bulk(struct cluster *c, uint16_t node, const struct msg *m);
 /* The end of a claim, to one of its arbiters: these are kept until the other side has
  * confirmed them, and said again over a new link, in order. So no vote is left behind by a
  * link that broke, and none is released that was taken. Batched. */
+/* For another, whose claim it was. */
+void send_release_of(struct cluster *c, uint16_t node, const struct guid *guid,
+                     const struct msg_claim_no *no);
 void send_release(struct cluster *c, uint16_t node, const struct guid *guid, uint64_t counter);
 void send_taken(struct cluster *c, uint16_t node, const struct msg_taken_item *item);
 

@@ -36,7 +36,7 @@ struct invocation {
     uint32_t deadline;                                 /* ms after created; DEADLINE_NONE */
     uint32_t started;                                  /* ms after created, + 1; 0: never */
     uint32_t ttl_or_completed;                         /* ms; the latter once it is ready */
-    uint32_t extra;                                    /* c->extras */
+    uint32_t extra : 29, seats : 3; /* c->extras; seats.h: which of them vote here */
     uint32_t hash_next;
     struct wheel_link wheel;
     uint32_t state : 3, webhook : 2, on_node_loss : 2, status : 10, attempt : 8;
@@ -52,6 +52,12 @@ _Static_assert(sizeof(struct invocation) <= 80, "a stored callback may cost 160 
 
 #define DEADLINE_NONE UINT32_MAX
 
+/* The vote of one seat (arbiter.c): who has it, and who stands in line. */
+struct seat {
+    uint32_t holders, line, line_last; /* c->places */
+    uint8_t holder_count, line_count;
+};
+
 /* What one needs while it is queued, running, claimed, or has names of its own. */
 struct extra {
     struct request *request; /* NULL once the callback is ready */
@@ -59,12 +65,11 @@ struct extra {
     char *texts;             /* client id, then callback URL; malloc, charged */
     uint16_t client_id_size, callback_url_size;
     uint8_t id_space, max_attempts;
-    /* The vote of this arbiter (arbiter.c). */
-    uint8_t holder_count, line_count;
-    uint32_t holders, line, line_last; /* c->places */
+    struct seat seats[MSG_ARBITERS_MAX];
     /* Copies before the 202 (accept.c); a body on its way (payload.c). */
     uint32_t accept_op; /* c->ops: waiting for ACCEPT_ACK, or for the ack of EXEC */
     bool is_partial;    /* the request's body has not come whole yet */
+    bool stays;         /* it could not be handed over: it runs here (entrust.c) */
 };
 
 /* One claim at an arbiter: it has the vote, or stands in line. */
@@ -75,6 +80,15 @@ struct place {
     uint8_t purpose;   /* enum msg_claim_for */
     uint32_t next;     /* c->places */
 };
+
+static inline bool extra_has_votes(const struct extra *x)
+{
+    bool any = false;
+    for (uint32_t i = 0; i < MSG_ARBITERS_MAX; i++) {
+        any = any || x->seats[i].holders != 0 || x->seats[i].line != 0;
+    }
+    return any;
+}
 
 /* --- questions that take time
  * ------------------------------------------------------------------ */
@@ -99,6 +113,7 @@ enum op_kind {
     CLUSTER_OP_RESOLVE,
     CLUSTER_OP_ACCEPT, /* waits for copies; key is not a ticket */
     CLUSTER_OP_EXEC,
+    CLUSTER_OP_ENTRUST, /* another node is asked to run it */
     CLUSTER_OP_SURVEY,
     CLUSTER_OP_REPORT, /* the core is asked for its own */
 };
@@ -115,6 +130,7 @@ enum vote_state {
 
 struct vote {
     uint64_t counter; /* of the claim number that is current; 0: none */
+    uint16_t node;    /* who was asked, or has granted; no reference */
     uint8_t state;    /* enum vote_state */
     bool has_payload;
 };
@@ -186,6 +202,7 @@ struct watch {
 #include "cluster/tombs.h"
 
 struct members; /* members.h */
+struct moves;   /* seats.h */
 struct streams; /* streams.h */
 
 struct cluster {
@@ -217,8 +234,10 @@ struct cluster {
     size_t payloads;
     uint32_t pending_count; /* own entries that are queued or running */
     uint16_t link_up_node;  /* during claims_on_link_up() */
+    struct moves *moves;    /* seats.h; NULL: of no seat it is known here that it has moved */
+    bool is_heir;           /* some seats here were another's */
     bool is_waking;         /* during claims.c's wake_line() */
-    bool is_draining, is_drained;
+    bool is_draining, is_finishing, is_drained;
 };
 
 #define SELF 1u /* this node's index */
@@ -265,6 +284,18 @@ static inline bool inv_is_of(const struct cluster *c, const struct invocation *i
                              uint16_t tenant)
 {
     return names_tenant(&c->names, inv->function) == tenant;
+}
+
+/* Does this node vote on it, for itself or for one that has left? */
+static inline bool inv_votes_here(const struct invocation *inv)
+{
+    return inv->seats != 0;
+}
+
+/* Does it vote for that one of the arbiters? */
+static inline bool inv_has_seat(const struct invocation *inv, uint32_t i)
+{
+    return ((uint32_t)inv->seats >> i & 1u) != 0;
 }
 
 static inline bool inv_is_ours(const struct invocation *inv)

@@ -13,6 +13,8 @@
 #define ENTRY_CHARGE (sizeof(struct invocation) + 8)
 #define EXTRA_CHARGE (sizeof(struct extra))
 
+#define EXTRA_HANDLE_MAX (1u << 29) /* what an entry has room for */
+
 #define DEADLINE_MAX (UINT32_MAX - 1)
 
 #define HOLD_OVER_MS 3000 /* more than a silent node is believed in */
@@ -151,6 +153,11 @@ int store_new(struct cluster *c, const struct store_spec *spec, struct invocatio
     inv->arbiter1 = spec->arbiters[1] & 0xfffu;
     inv->arbiter2 = spec->arbiters[2] & 0xfffu;
     inv->arbiter_count = spec->arbiter_count & 3u;
+    uint32_t seats = 0;
+    for (uint32_t i = 0; i < spec->arbiter_count; i++) {
+        seats |= spec->arbiters[i] == SELF ? 1u << i : 0;
+    }
+    inv->seats = seats & 7u;
     inv->seq = spec->seq & (((uint64_t)1 << 40) - 1);
     inv->function = spec->function & 0x3fffu;
     inv->deadline = DEADLINE_NONE;
@@ -180,13 +187,17 @@ struct extra *store_extra(struct cluster *c, struct invocation *inv)
         return NULL;
     }
     uint32_t handle = pool_new(&c->extras);
+    if (handle >= EXTRA_HANDLE_MAX) {
+        pool_free(&c->extras, handle);
+        handle = 0;
+    }
     if (handle == 0) {
         budget_return(c->budget, EXTRA_CHARGE);
         return NULL;
     }
     struct extra *x = extra_at(c, handle);
     memset(x, 0, sizeof *x);
-    inv->extra = handle;
+    inv->extra = handle & (EXTRA_HANDLE_MAX - 1);
     return x;
 }
 
@@ -198,7 +209,7 @@ static size_t texts_size(const struct extra *x)
 static void extra_free(struct cluster *c, struct invocation *inv)
 {
     struct extra *x = extra_at(c, inv->extra);
-    assert(x->holders == 0 && x->line == 0 && x->accept_op == 0);
+    assert(!extra_has_votes(x) && x->accept_op == 0);
     if (x->texts != NULL) {
         budget_return(c->budget, texts_size(x));
         free(x->texts);
@@ -215,8 +226,7 @@ void store_trim(struct cluster *c, struct invocation *inv)
         return;
     }
     const struct extra *x = extra_at(c, inv->extra);
-    if (x->work == NULL && x->texts == NULL && x->holders == 0 && x->line == 0 &&
-        x->accept_op == 0) {
+    if (x->work == NULL && x->texts == NULL && x->accept_op == 0 && !extra_has_votes(x)) {
         extra_free(c, inv);
     }
 }
@@ -521,7 +531,7 @@ void store_expire_one(struct cluster *c, struct invocation *inv)
 {
     enum invocation_state end = inv->is_bound ? INVOCATION_COLLECTED : INVOCATION_EXPIRED;
     bool is_owner = publish_is_owner(c, inv);
-    if (!inv->is_over && !is_owner && inv_is_arbiter(inv, SELF)) {
+    if (!inv->is_over && !is_owner && inv_votes_here(inv)) {
         store_hold_over(c, inv, end);
         return;
     }

@@ -1,8 +1,10 @@
 #include "cluster/streams.h"
 
 #include "cluster/arbiter.h"
+#include "cluster/handoff.h"
 #include "cluster/payload.h"
 #include "cluster/publish.h"
+#include "cluster/seats.h"
 #include "cluster/send.h"
 #include "cluster/store.h"
 #include "cluster/trust.h"
@@ -116,6 +118,7 @@ static bool wants_payload(const struct cluster *c, const struct member *m,
     bool is_small = invocation_bytes(inv) <= c->config.payload_inline_max &&
                     c->members->count + 1 <= c->config.payload_inline_nodes;
     return is_small || c->config.payload_all || inv_is_arbiter(inv, m->node) ||
+           m->node == handoff_heir(c) ||
            arbiter_holds_for_node(c, inv, m->node); /* a client of its is waiting */
 }
 
@@ -166,6 +169,14 @@ static bool send_create(struct cluster *c, struct member *m, const struct invoca
            payload_send_all(c, m->node, &inv->guid, PAYLOAD_RESULT, inv->body);
 }
 
+/* The one that runs, or will run where it waits now: so none is forgotten. */
+static uint8_t attempt_told(const struct invocation *inv)
+{
+    bool will_run = inv->is_known && inv->state == INVOCATION_QUEUED &&
+                    (inv->attempt == 0 || !inv_is_ours(inv)) && inv->attempt < UINT8_MAX;
+    return (uint8_t)(inv->attempt + will_run);
+}
+
 bool streams_send_accept(struct cluster *c, struct member *to, struct invocation *inv)
 {
     struct extra *x = inv->extra == 0 ? NULL : extra_at(c, inv->extra);
@@ -185,7 +196,7 @@ bool streams_send_accept(struct cluster *c, struct member *to, struct invocation
     a->created_ago_ms = ago(c, inv_created_at_ms(c, inv));
     a->run_left_ms = left;
     a->ttl_ms = inv->ttl_or_completed;
-    a->attempt = inv->attempt == 0 ? 1 : (uint8_t)inv->attempt; /* the home will run it */
+    a->attempt = attempt_told(inv);
     a->max_attempts = x->max_attempts;
     a->on_node_loss = inv->on_node_loss;
     a->id_space = x->id_space;
@@ -296,6 +307,20 @@ void streams_want(struct member *m, uint16_t origin, uint64_t seq)
     m->wanted_count++;
 }
 
+void streams_on_leaving(struct cluster *c, struct member *m)
+{
+    const struct seqmap *seqs = &nodes_at(&c->nodes, SELF)->seqs;
+    uint64_t seq = seqs->low;
+    while ((seq = seqmap_next_live(seqs, seq, seqs->high)) < seqs->high) {
+        const struct invocation *inv = store_find_seq(c, SELF, seq);
+        if (!inv_is_ready(inv) && inv_is_arbiter(inv, m->node)) {
+            streams_want(m, SELF, seq);
+        }
+        seq++;
+    }
+    streams_pump(c, m);
+}
+
 /* --- life of a member's stream -------------------------------------------------------------
  */
 
@@ -330,8 +355,26 @@ void streams_stop(struct cluster *c, struct member *m)
 /* --- publishing
  * -------------------------------------------------------------------------------- */
 
+/* All of its arbiters are gone: the first of those that vote in their stead acts for it. */
+static bool is_first_heir(const struct cluster *c, const struct invocation *inv)
+{
+    for (uint32_t i = 0; i < inv->arbiter_count; i++) {
+        uint16_t voter = seats_voter(c, &inv->guid, inv_arbiter(inv, i), i);
+        if (voter == SELF) {
+            return inv_has_seat(inv, i);
+        }
+        if (!trust_is_dead(c, voter)) {
+            return false;
+        }
+    }
+    return false;
+}
+
 bool publish_is_owner(const struct cluster *c, const struct invocation *inv)
 {
+    if (c->members != NULL && c->members->farewell_at_ms != 0) {
+        return false; /* it has said good-bye: others speak and count now */
+    }
     if (inv_is_ours(inv)) {
         return true;
     }
@@ -344,7 +387,7 @@ bool publish_is_owner(const struct cluster *c, const struct invocation *inv)
             return false;
         }
     }
-    return false;
+    return is_first_heir(c, inv);
 }
 
 static void skip_all(struct cluster *c)
@@ -451,6 +494,20 @@ static void flush_ended(struct cluster *c)
     }
     ring_trim(c, r);
     c->streams->flush_at_ms = UINT64_MAX;
+}
+
+bool streams_has_ends(const struct cluster *c)
+{
+    return c->streams->flush_at_ms != UINT64_MAX;
+}
+
+bool streams_are_told(const struct cluster *c, const struct member *m)
+{
+    bool all = m->created_cursor == c->streams->created.end && m->wanted_count == 0;
+    for (int lane = 0; lane < LANE_COUNT; lane++) {
+        all = all && m->flows[lane].sent == m->flows[lane].acked;
+    }
+    return all;
 }
 
 /* --- flow

@@ -46,8 +46,17 @@ void streams_pump(struct cluster *c, struct member *m);
 /* It asks for one: the request or the callback, whichever is here. */
 void streams_want(struct member *m, uint16_t origin, uint64_t seq);
 
+/* An arbiter leaves: it can only hand on its seat of what it has heard of. */
+void streams_on_leaving(struct cluster *c, struct member *m);
+
 /* Flushes and confirms. Returns when to look again. */
 uint64_t streams_tick(struct cluster *c);
+
+/* Ends that nobody has been told of yet. */
+bool streams_has_ends(const struct cluster *c);
+
+/* The member has confirmed every callback, and what it had asked for. */
+bool streams_are_told(const struct cluster *c, const struct member *m);
 
 void streams_on_ack(struct cluster *c, struct member *from, const struct msg_stream_ack *m);
 

@@ -2,8 +2,10 @@
 
 #include "cluster/accept.h"
 #include "cluster/claims.h"
+#include "cluster/entrust.h"
 #include "cluster/ops.h"
 #include "cluster/publish.h"
+#include "cluster/seats.h"
 #include "cluster/send.h"
 #include "cluster/store.h"
 #include "cluster/trust.h"
@@ -124,6 +126,10 @@ void takeover_timeout(struct cluster *c, struct op *op, struct invocation *inv)
 
 void takeover_on_exec(struct cluster *c, struct member *from, const struct msg_exec *m)
 {
+    if (guid_equal(&m->executor, &c->config.node_id)) {
+        entrust_on_exec(c, from, m);
+        return;
+    }
     struct invocation *inv = store_find(c, &m->guid);
     if (inv != NULL && !inv_is_ready(inv) && m->attempt > inv->attempt) {
         inv->attempt = m->attempt;
@@ -147,7 +153,7 @@ static void adopt_ready(struct cluster *c, struct invocation *inv)
     c->counters.orphans_resolved++;
 }
 
-static bool has_request(const struct cluster *c, const struct invocation *inv)
+bool takeover_has_request(const struct cluster *c, const struct invocation *inv)
 {
     const struct extra *x = inv->extra == 0 ? NULL : extra_at(c, inv->extra);
     return x != NULL && x->request != NULL && !x->is_partial;
@@ -157,7 +163,7 @@ static bool has_request(const struct cluster *c, const struct invocation *inv)
 static bool lacks(const struct cluster *c, const struct invocation *inv, bool is_ready_there)
 {
     return inv_is_ready(inv) ? !inv->has_payload && is_ready_there
-                             : is_ready_there || !has_request(c, inv);
+                             : is_ready_there || !takeover_has_request(c, inv);
 }
 
 /* No other arbiter lives that might have a copy. */
@@ -182,7 +188,7 @@ static void adopt(struct cluster *c, struct invocation *inv)
     if (inv->is_known || (x != NULL && x->accept_op != 0)) {
         return; /* it runs here, or will */
     }
-    if (!has_request(c, inv)) {
+    if (!takeover_has_request(c, inv)) {
         if (is_last(c, inv)) {
             store_adopt(c, inv);
             fail(c, inv, "its node died, and no whole copy of it is left");
@@ -226,7 +232,17 @@ static struct step next_step(const struct cluster *c, uint16_t origin)
     return s;
 }
 
-/* Those of the orphans that `to` may lack: all of which it is an arbiter. */
+/* Is it an arbiter of the entry, or the heir of one? */
+static bool decides(const struct cluster *c, const struct invocation *inv, uint16_t node)
+{
+    bool is_heir = false;
+    for (uint32_t i = 0; i < inv->arbiter_count; i++) {
+        is_heir = is_heir || seats_voter(c, &inv->guid, inv_arbiter(inv, i), i) == node;
+    }
+    return is_heir || inv_is_arbiter(inv, node);
+}
+
+/* Those of the orphans that `to` may lack: all about which it has a say. */
 static void offer(struct cluster *c, const struct step *s, struct member *to)
 {
     const struct seqmap *seqs = &nodes_at(&c->nodes, s->origin)->seqs;
@@ -235,7 +251,7 @@ static void offer(struct cluster *c, const struct step *s, struct member *to)
     uint64_t seq = s->from;
     while (at != NULL && (seq = seqmap_next_live(seqs, seq, s->to)) < s->to) {
         const struct invocation *inv = store_find_seq(c, s->origin, seq);
-        if (!inv->is_over && inv_is_arbiter(inv, to->node) && inv_is_arbiter(inv, SELF)) {
+        if (!inv->is_over && decides(c, inv, to->node) && decides(c, inv, SELF)) {
             at[m.seqs.count++] = seq << 1 | inv_is_ready(inv);
         }
         seq++;
@@ -271,8 +287,9 @@ static bool adopt_all(struct cluster *c, const struct step *s)
         }
         struct invocation *inv = store_find_seq(c, s->origin, seq);
         seq++;
-        found = found || inv_is_arbiter(inv, SELF);
-        if (inv_is_arbiter(inv, SELF) && publish_is_owner(c, inv)) {
+        bool is_ours = decides(c, inv, SELF);
+        found = found || is_ours;
+        if (is_ours && publish_is_owner(c, inv)) {
             adopt(c, inv);
         }
     }

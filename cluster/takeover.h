@@ -13,6 +13,9 @@
 /* A member's state has changed. */
 void takeover_wake(struct cluster *c);
 
+/* The request is here, whole. */
+bool takeover_has_request(const struct cluster *c, const struct invocation *inv);
+
 /* Returns when to look again. */
 uint64_t takeover_tick(struct cluster *c);
 

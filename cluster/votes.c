@@ -18,8 +18,9 @@ enum {
 
 /* --- asking ---------------------------------------------------------------------------- */
 
-static void ask_remote(struct cluster *c, struct op *op, uint16_t node, struct vote *v)
+static void ask_remote(struct cluster *c, struct op *op, uint16_t node, uint32_t seat)
 {
+    struct vote *v = &op->votes[seat];
     if (!trust_is_reachable(c, node)) {
         v->state = VOTE_NONE;
         return;
@@ -32,6 +33,7 @@ static void ask_remote(struct cluster *c, struct op *op, uint16_t node, struct v
     m.claim.wait_left_ms = (uint32_t)(left < UINT32_MAX ? left : UINT32_MAX);
     m.claim.token = op->token;
     m.claim.tenant = names_at(&c->names, op->tenant);
+    m.claim.seat = (uint8_t)(seat + 1);
     v->state = send_control(c, node, &m) ? VOTE_ASKED : VOTE_NONE;
 }
 
@@ -39,19 +41,20 @@ static void ask_remote(struct cluster *c, struct op *op, uint16_t node, struct v
  */
 static bool ask(struct cluster *c, struct op *op, uint32_t i, enum answer *answer)
 {
-    uint16_t node = watch_of(c, op)->arbiters[i];
+    uint16_t node = watch_voter(c, watch_of(c, op), i);
     struct vote *v = &op->votes[i];
     v->counter = ++c->claim_counter;
+    v->node = node;
     v->has_payload = false;
     op->asked_at_ms = c->now_ms;
     if (node != SELF) {
-        ask_remote(c, op, node, v);
+        ask_remote(c, op, node, i);
         return true;
     }
     struct invocation *inv = store_find(c, &op->guid);
-    if (inv == NULL) {
+    if (inv == NULL || !inv_has_seat(inv, i)) {
         v->state = VOTE_REFUSED;
-        return tombs_find(&c->tombs, &op->guid) == NULL;
+        return inv != NULL || tombs_find(&c->tombs, &op->guid) == NULL;
     }
     struct msg_claim m = {.guid = op->guid,
                           .no = {c->config.node_id, v->counter},
@@ -61,8 +64,11 @@ static bool ask(struct cluster *c, struct op *op, uint32_t i, enum answer *answe
         v->state = VOTE_ASKED;
         return true;
     }
-    struct arbiter_claim claim = {
-        .counter = v->counter, .node = SELF, .purpose = op->purpose, .token = op->token};
+    struct arbiter_claim claim = {.counter = v->counter,
+                                  .node = SELF,
+                                  .seat = (uint8_t)i,
+                                  .purpose = op->purpose,
+                                  .token = op->token};
     switch (arbiter_claim(c, inv, &claim)) {
     case ARBITER_GRANTED:
         v->state = arbiter_counts(inv, op->purpose) ? VOTE_GRANTED : VOTE_PROMISED;
@@ -138,7 +144,7 @@ static void yield_to_first(struct cluster *c, struct op *op)
     while (first < w->arbiter_count) {
         bool is_silent =
             op->votes[first].state == VOTE_ASKED && c->now_ms >= op->asked_at_ms + SILENCE_MS;
-        if (trust_is_alive(c, w->arbiters[first]) && !is_silent) {
+        if (trust_is_alive(c, watch_voter(c, w, first)) && !is_silent) {
             break;
         }
         first++;
@@ -151,7 +157,7 @@ static void yield_to_first(struct cluster *c, struct op *op)
         if (i != first && (v->state == VOTE_GRANTED || votes_waits(v))) {
             v->state = VOTE_YIELDED;
             c->counters.yields++;
-            claim_release_one(c, &op->guid, w->arbiters[i], v->counter);
+            claim_release_one(c, &op->guid, watch_voter(c, w, i), v->counter);
         }
     }
 }
@@ -177,7 +183,7 @@ static uint32_t possible_votes(const struct cluster *c, const struct op *op)
     uint32_t n = 0;
     for (uint32_t i = 0; i < w->arbiter_count; i++) {
         bool has_it = op->votes[i].state == VOTE_GRANTED;
-        n += has_it || trust_is_reachable(c, w->arbiters[i]);
+        n += has_it || trust_is_reachable(c, watch_voter(c, w, i));
     }
     return n;
 }

@@ -1,5 +1,7 @@
 #include "cluster/watch.h"
 
+#include "cluster/seats.h"
+
 /* --- watches --------------------------------------------------------------------------- */
 
 static struct watch *watch_at(const struct cluster *c, uint32_t handle)
@@ -94,6 +96,11 @@ void watch_remove(struct cluster *c, struct op *op)
 struct watch *watch_of(const struct cluster *c, const struct op *op)
 {
     return watch_at(c, op->watch);
+}
+
+uint16_t watch_voter(const struct cluster *c, const struct watch *w, uint32_t i)
+{
+    return seats_voter(c, &w->guid, w->arbiters[i], i);
 }
 
 uint32_t watch_quorum(const struct cluster *c, const struct watch *w)

@@ -88,6 +88,8 @@ static void on_end_timer(void *owner)
         return;
     }
     n->delay_over = true;
+    core_finish(n->core, loop_now_ms(n->loop));
+    driver_pump(n->driver);
     end_when_all_is_said(n);
 }
 

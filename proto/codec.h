@@ -27,6 +27,8 @@ struct codec_arrays {
         struct msg_peer peers[MSG_PEERS_MAX];
         struct msg_taken_item taken[MSG_TAKEN_MAX];
         uint64_t seqs[MSG_SEQS_MAX];
+        struct msg_place places[MSG_PLACES_MAX];
+        struct guid nodes[MSG_MOVED_MAX];
     };
 };
 

@@ -1,18 +1,25 @@
 /* The one collection: CLAIM, GRANT, DENY, RELEASE, TAKEN. */
 #include "proto/codec_fields.h"
 
-enum { CLAIM_FIELDS = 6, GRANT_FIELDS = 5, DENY_FIELDS = 4, RELEASE_FIELDS = 3 };
+enum {
+    CLAIM_FIELDS = 6,
+    CLAIM_FIELDS_NOW = 8,
+    GRANT_FIELDS = 5,
+    DENY_FIELDS = 4,
+    RELEASE_FIELDS = 3
+};
 enum { TAKEN_FIELDS = 1, TAKEN_ITEM_FIELDS = 7 };
 
 void codec_put_claim(struct mp_out *out, const struct msg_claim *m)
 {
-    codec_open_out(out, CLAIM_FIELDS, m->tenant);
+    mp_out_array(out, CLAIM_FIELDS_NOW);
     mp_out_guid(out, &m->guid);
     codec_put_claim_no(out, &m->no);
     mp_out_uint(out, m->purpose);
     mp_out_uint(out, m->wait_left_ms);
     mp_out_guid_or_nil(out, &m->token);
-    codec_put_tenant(out, m->tenant);
+    mp_out_str(out, m->tenant);
+    mp_out_uint(out, m->seat);
 }
 
 void codec_get_claim(struct codec_in *c, struct msg_claim *m)
@@ -24,7 +31,9 @@ void codec_get_claim(struct codec_in *c, struct msg_claim *m)
     m->purpose = (uint8_t)mp_in_uint(in, UINT8_MAX);
     m->wait_left_ms = (uint32_t)mp_in_uint(in, UINT32_MAX);
     codec_get_guid_or_nil(in, &m->token);
-    codec_close_tenant(in, count, CLAIM_FIELDS, &m->tenant);
+    m->tenant = count > CLAIM_FIELDS ? mp_in_str(in, MSG_TENANT_MAX) : bytes_of(NULL, 0);
+    m->seat = count > CLAIM_FIELDS + 1 ? (uint8_t)mp_in_uint(in, MSG_ARBITERS_MAX) : 0;
+    codec_close(in, count, CLAIM_FIELDS_NOW);
 }
 
 void codec_put_grant(struct mp_out *out, const struct msg_grant *m)

@@ -118,5 +118,8 @@ CODEC_DECLARE(registration)
 CODEC_DECLARE(registered)
 CODEC_DECLARE(survey)
 CODEC_DECLARE(report)
+CODEC_DECLARE(seat)
+CODEC_DECLARE(seat_ack)
+CODEC_DECLARE(moved)
 
 #endif

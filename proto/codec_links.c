@@ -16,7 +16,8 @@ void codec_put_hello(struct mp_out *out, const struct msg_hello *m)
     mp_out_str(out, m->zone);
     mp_out_str(out, m->address);
     mp_out_uint(out, m->lane);
-    mp_out_uint(out, (m->available ? 1u : 0u) | (m->leaving ? 2u : 0u));
+    mp_out_uint(out,
+                (m->available ? 1u : 0u) | (m->leaving ? 2u : 0u) | (m->takes_seats ? 4u : 0u));
 }
 
 void codec_get_hello(struct codec_in *c, struct msg_hello *m)
@@ -34,6 +35,7 @@ void codec_get_hello(struct codec_in *c, struct msg_hello *m)
     uint64_t flags = mp_in_uint(in, UINT64_MAX); /* more of them may come */
     m->available = (flags & 1) != 0;
     m->leaving = (flags & 2) != 0;
+    m->takes_seats = (flags & 4) != 0;
     codec_close(in, count, HELLO_FIELDS);
 }
 

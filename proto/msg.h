@@ -47,6 +47,8 @@ enum msg_limit {
     MSG_KEY_MAX = 1024,         /* bytes of a client id, a registered key */
     MSG_URL_MAX = 8192,         /* bytes of a callback URL */
     MSG_REPORT_MAX = 60 * 1024, /* bytes of text in a REPORT */
+    MSG_PLACES_MAX = 96,        /* claims at the seats of one SEAT */
+    MSG_MOVED_MAX = 256,        /* nodes in one MOVED */
 };
 
 /* A control lane is never held up by bodies. Each pair of nodes has one link of each. */
@@ -93,7 +95,10 @@ enum msg_lanes { ON_CONTROL = 1, ON_BULK = 2, ON_EITHER = 3 };
     X(REGISTER, registration, ON_CONTROL, 33)                                                  \
     X(REGISTERED, registered, ON_CONTROL, 34) /* answers REGISTER */                           \
     X(SURVEY, survey, ON_CONTROL, 35)         /* any node -> all: your report, please */       \
-    X(REPORT, report, ON_CONTROL, 36)         /* answers SURVEY */
+    X(REPORT, report, ON_CONTROL, 36)         /* answers SURVEY */                             \
+    X(SEAT, seat, ON_CONTROL, 37)         /* leaving arbiter -> heir: this vote is yours */    \
+    X(SEAT_ACK, seat_ack, ON_CONTROL, 38) /* answers SEAT */                                   \
+    X(MOVED, moved, ON_CONTROL, 39)       /* whose seats are where now */
 
 enum msg_kind {
     MSG_NONE = 0,
@@ -113,6 +118,7 @@ struct msg_hello {
     uint8_t lane;                          /* enum msg_lane */
     bool available;                        /* cluster.claim; must be the same everywhere */
     bool leaving;
+    bool takes_seats; /* knows SEAT and MOVED */
 };
 
 enum msg_reject_code {
@@ -258,6 +264,7 @@ struct msg_claim {
     uint32_t wait_left_ms;
     struct guid token;   /* hash of the Claim-Token; zero: none */
     struct bytes tenant; /* who claims */
+    uint8_t seat;        /* which of the arbiters is asked, from 1; 0: the receiver itself */
 };
 
 struct msg_grant {
@@ -425,6 +432,50 @@ struct msg_report {
     struct bytes text; /* <= MSG_REPORT_MAX; lines, as the topic says */
 };
 
+/* --- leaving (reference 8.4) ------------------------------------------------------------- */
+
+/* A claim that has the vote of a seat, or stands in line there. */
+struct msg_place {
+    uint8_t seat; /* from 0 */
+    bool waits;   /* in line; in the order of the line */
+    uint8_t purpose;
+    struct msg_claim_no no;
+    struct guid token;
+};
+
+/* The votes of one entry that its sender held and will never give again. Which seats: bit n is
+ * the n-th arbiter's. */
+struct msg_seat {
+    struct guid guid, origin;
+    uint64_t seq;
+    uint8_t seats;
+    bool ready;             /* what has been given are votes; else promises */
+    bool whole;             /* the sender has the request, or the callback with its body */
+    uint32_t bound_left_ms; /* taken by a token, for so long; 0: it is not */
+    uint32_t count;         /* <= MSG_PLACES_MAX */
+    const struct msg_place *at;
+};
+
+enum msg_seat_why {
+    SEAT_TAKEN = 1, /* the receiver votes there from now on; or the entry has ended */
+    SEAT_LACKING,   /* the entry is not here, or not whole: send it, then this again */
+    SEAT_FULL,      /* no memory now */
+    SEAT_REFUSED,   /* it never will: the receiver is leaving as well */
+};
+
+struct msg_seat_ack {
+    struct guid guid;
+    uint8_t seats;
+    uint8_t why; /* enum msg_seat_why */
+};
+
+/* Who asks one of `nodes` for a vote shall ask `holder`. */
+struct msg_moved {
+    struct guid holder;
+    uint32_t count; /* <= MSG_MOVED_MAX */
+    const struct guid *nodes;
+};
+
 /* --- the union
  * --------------------------------------------------------------------------------- */
 
@@ -460,6 +511,9 @@ struct msg {
         struct msg_registered registered;
         struct msg_survey survey;
         struct msg_report report;
+        struct msg_seat seat;
+        struct msg_seat_ack seat_ack;
+        struct msg_moved moved;
     };
 };
 

@@ -91,9 +91,9 @@ bool core_has_room(const struct core *c)
 
 static void leave_when_done(struct core *c)
 {
-    if (c->draining && !c->leaving && works_count(c->works) == 0) {
+    if (c->finishing && !c->leaving && works_count(c->works) == 0) {
         c->leaving = true;
-        cluster_drain(c->cluster, c->now_ms);
+        cluster_finish(c->cluster, c->now_ms);
     }
 }
 
@@ -215,7 +215,17 @@ void core_tick(struct core *c, uint64_t now_ms)
 void core_drain(struct core *c, uint64_t now_ms)
 {
     move_clock(c, now_ms);
-    c->draining = true;
+    if (!c->draining) {
+        c->draining = true;
+        cluster_drain(c->cluster, now_ms);
+    }
+}
+
+void core_finish(struct core *c, uint64_t now_ms)
+{
+    move_clock(c, now_ms);
+    assert(c->draining);
+    c->finishing = true;
 }
 
 bool core_is_draining(const struct core *c)

@@ -76,9 +76,12 @@ void core_webhook_done(struct core *c, uint64_t now_ms, uint64_t id,
 uint64_t core_deadline_ms(const struct core *c);
 void core_tick(struct core *c, uint64_t now_ms);
 
-/* Refuse new invocations from now on; finish or hand over what is here, then leave the
- * cluster. EFFECT_DRAINED follows. */
+/* Refuse new invocations from now on; finish or hand over what is here. Clients are served. */
 void core_drain(struct core *c, uint64_t now_ms);
+
+/* After core_drain(): clients have had their time. As soon as no work is left the node leaves
+ * the cluster; EFFECT_DRAINED follows. */
+void core_finish(struct core *c, uint64_t now_ms);
 bool core_is_draining(const struct core *c);
 
 /* The process ends without waiting: stops some of what runs (EFFECT_STOP); true while more is

@@ -47,7 +47,7 @@ struct core {
     struct cluster *cluster;
     struct rng rng;
     uint64_t now_ms;
-    bool draining, leaving;
+    bool draining, finishing, leaving;
     uint64_t refused[OUT_COUNT];
     char *node_name;
     struct alarms webhook_alarms;

@@ -20,6 +20,7 @@
     X(FREED)    /* few bytes wait on link `a` again */                                         \
     X(SEED)     /* the resolver answers */                                                     \
     X(START)    /* the process in slot `a` starts */                                           \
+    X(FINISH)   /* a draining process has served long enough */                                \
     X(EXIT)     /* the process ends by itself */                                               \
     X(RUN_DUE)  /* the run limit of execution `a` is reached */                                \
     X(RUN_DONE) /* the function of execution `a` has ended */                                  \

@@ -57,6 +57,26 @@ static void begin_pause(struct sim *s, struct host *h, const struct plan_op *op)
     }
 }
 
+static void note_loss(struct sim *s, bool is_one)
+{
+    s->history.losses += is_one;
+    s->history.lossy_us = is_one ? s->now_us : s->history.lossy_us;
+}
+
+/* Another runs, and none leaves at the same time. */
+static bool has_heir(const struct sim *s, const struct host *h)
+{
+    uint32_t others = 0;
+    for (uint32_t i = 0; i < s->slot_count; i++) {
+        const struct host *other = s->hosts[i];
+        if (other != NULL && other->draining && other != h) {
+            return false;
+        }
+        others += other != NULL && other != h;
+    }
+    return others > 0;
+}
+
 static void on_host(struct sim *s, const struct plan_op *op)
 {
     struct host *h = host_at(s, op->arg[0]);
@@ -75,6 +95,7 @@ static void on_host(struct sim *s, const struct plan_op *op)
         break;
     case PLAN_DRAIN:
         s->history.deaths++;
+        note_loss(s, !has_heir(s, h));
         host_drain(h);
         break;
     case PLAN_MEMORY:
@@ -133,6 +154,7 @@ void fault_begin(struct sim *s, const struct plan_op *op, size_t number)
     bool plain = op->op == PLAN_CRASH || op->op == PLAN_RESTART || op->op == PLAN_DRAIN ||
                  op->op == PLAN_MEMORY;
     s->history.disturbed = s->history.disturbed || !plain;
+    note_loss(s, op->op == PLAN_MEMORY);
     apply(s, op, 1);
     if (duration_ms(op) > 0) {
         s->history.faults_active++;

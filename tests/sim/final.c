@@ -4,12 +4,11 @@
 
 #include "cluster/links.h"
 
-#define LIVENESS_INV     1000000u /* numbers of the posts made here */
-#define COLLECT_MS       3000u
-#define TTL_LEFT_MS      4000u
-#define QUIET_SLACK_US   9000000u /* tombstones, digests, names */
-#define SLOW_NET_US      10000u   /* beyond that copies may take longer than 250 ms */
-#define SMALL_BUDGET_KIB 2048u
+#define LIVENESS_INV   1000000u /* numbers of the posts made here */
+#define COLLECT_MS     3000u
+#define TTL_LEFT_MS    4000u
+#define QUIET_SLACK_US 9000000u /* tombstones, digests, names */
+#define SLOW_NET_US    10000u   /* beyond that copies may take longer than 250 ms */
 
 static void check_view_of(struct sim *s, struct host *h)
 {
@@ -39,7 +38,7 @@ static void check_view_of(struct sim *s, struct host *h)
 static bool must_be_collectable(const struct sim *s, const struct record *r)
 {
     bool touched = r->taken_us != 0 || r->cancel_asked || r->token_served || r->release_asked ||
-                   r->deaths_at_accept != s->history.deaths ||
+                   (r->deaths_at_accept != s->history.deaths && !truth_only_drained(s, r)) ||
                    (r->flags & (POST_WEBHOOK | POST_DROP_RESULT | POST_LOSS_DROP));
     uint64_t left_us = s->now_us + TTL_LEFT_MS * 1000ull;
     return r->stage == STAGE_ACCEPTED && !touched && r->first_done_us != 0 &&
@@ -149,7 +148,7 @@ static void check_conserved(struct sim *s, const struct record *r)
 {
     bool ended = r->ready_us != 0 || r->canceled_us != 0 || r->cancel_asked ||
                  r->release_asked || (r->flags & (POST_LOSS_DROP | POST_DROP_RESULT));
-    if (r->stage != STAGE_ACCEPTED || !truth_has_holder(s, r)) {
+    if (r->stage != STAGE_ACCEPTED || (!truth_has_holder(s, r) && !truth_only_drained(s, r))) {
         return;
     }
     if (!ended) {

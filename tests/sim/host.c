@@ -1,6 +1,5 @@
 #include "host.h"
 
-#include "tap.h"
 #include "wire.h"
 #include "work.h"
 
@@ -10,6 +9,7 @@
 #include <stdlib.h>
 
 #define COME_BACK_US       300000u
+#define SERVES_ON_US       600000u /* while draining */
 #define MILLION            1000000
 #define TICKS_A_MOMENT_MAX 20000u /* more of them at one moment: the core spins */
 #define CLOCK_BASE_MAX_US  (3ull * 24 * 3600 * MILLION)
@@ -148,7 +148,6 @@ static void forget(struct host *h)
     s->died[h->incarnation] = true;
     s->hosts[h->slot] = NULL;
     client_node_died(s, h);
-    tap_forget(s, h->incarnation);
     while (h->works != NULL) {
         work_free(h, h->works);
     }
@@ -175,6 +174,8 @@ void host_crash(struct sim *s, struct host *h, bool silent)
     sim_note(s, "node %u dies%s", h->slot, silent ? " silently" : "");
     sim_trouble(s);
     s->history.deaths++;
+    s->history.losses++;
+    s->history.lossy_us = s->now_us;
     s->dark[h->slot] = silent;
     net_host_died(s, h, silent);
     come_back(s, h->slot);
@@ -232,6 +233,7 @@ static void on_accepted(struct host *h, struct invocation *inv)
     h->accepted++;
     r->accepted_us = h->sim->now_us;
     r->deaths_at_accept = h->sim->history.deaths;
+    r->losses_at_accept = h->sim->history.losses;
     sim_note(h->sim, "  %u: inv %u is accepted, %u copies", h->slot, r->inv, r->holder_count);
     client_accepted(h->sim, r);
     if (h->sim->options.plant != PLANT_LOSE_WORK || r->inv % 2 == 0) {
@@ -313,6 +315,17 @@ static void arm(struct host *h)
     }
 }
 
+/* As node/core does. */
+static void leave_when_done(struct host *h)
+{
+    if (h->may_finish && !h->finishing && h->works == NULL) {
+        h->finishing = true;
+        sim_trouble(h->sim);
+        cluster_finish(h->cluster, host_now_ms(h));
+        host_settle(h);
+    }
+}
+
 void host_settle(struct host *h)
 {
     struct cluster_effect fx;
@@ -323,6 +336,7 @@ void host_settle(struct host *h)
     } while (!h->sim->failed && wire_turn_ends(h));
     check_step(h);
     arm(h);
+    leave_when_done(h);
 }
 
 void host_tick(struct host *h)
@@ -351,6 +365,13 @@ void host_drain(struct host *h)
         h->draining = true;
         sim_note(h->sim, "node %u begins to drain", h->slot);
         cluster_drain(h->cluster, host_now_ms(h));
+        sim_later(h->sim, SERVES_ON_US, EVENT_FINISH, h, 0);
         host_settle(h);
     }
+}
+
+void host_finish(struct host *h)
+{
+    h->may_finish = true;
+    host_settle(h);
 }

@@ -36,7 +36,7 @@ struct host {
     uint32_t slow_each_us;
     size_t memory_limit; /* the real budget, while a MEMORY fault has lowered it */
     uint64_t stalled_us; /* when it last stood still; 0: never */
-    bool draining;
+    bool draining, may_finish, finishing;
 
     uint64_t accepted, adopted, counted, dropped; /* as its core told */
     struct work *works;                           /* oldest first */
@@ -74,6 +74,9 @@ void host_settle(struct host *h);
 void host_tick(struct host *h);
 
 void host_drain(struct host *h);
+
+/* Its clients have had their time. */
+void host_finish(struct host *h);
 
 void host_print_address(char out[ADDRESS_SIZE], uint32_t slot);
 

@@ -148,6 +148,14 @@ static void copy_arrays(struct copier *c, struct msg *m)
         at = copy(c, m->taken.at, m->taken.count * sizeof *m->taken.at);
         m->taken.at = at != NULL ? at : m->taken.at;
         break;
+    case MSG_SEAT:
+        at = copy(c, m->seat.at, m->seat.count * sizeof *m->seat.at);
+        m->seat.at = at != NULL ? at : m->seat.at;
+        break;
+    case MSG_MOVED:
+        at = copy(c, m->moved.nodes, m->moved.count * sizeof *m->moved.nodes);
+        m->moved.nodes = at != NULL ? at : m->moved.nodes;
+        break;
     case MSG_FETCH:
     case MSG_OFFER:
         at = copy(c, m->seqs.seqs, m->seqs.count * sizeof *m->seqs.seqs);

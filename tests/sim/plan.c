@@ -55,3 +55,14 @@ bool op_is_fault(enum op op)
 {
     return op >= PLAN_CRASH;
 }
+
+void plan_drop_faults(struct plan *p)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < p->op_count; i++) {
+        if (!op_is_fault(p->ops[i].op)) {
+            p->ops[kept++] = p->ops[i];
+        }
+    }
+    p->op_count = kept;
+}

@@ -121,6 +121,9 @@ void plan_draw(struct plan *p, uint64_t seed);
 
 void plan_add(struct plan *p, struct plan_op op);
 
+/* Nothing of it breaks anything any more. */
+void plan_drop_faults(struct plan *p);
+
 /* Operations by time; those of one moment stay in the order in which they were added. */
 void plan_sort(struct plan *p);
 

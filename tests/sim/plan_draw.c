@@ -286,6 +286,57 @@ static void draw_faults(struct drawing *d)
     }
 }
 
+/* --- a rolling restart ------------------------------------------------------------------ */
+
+#define ROLLING_INV     5000u
+#define ROLLING_EACH_US 5500000u
+
+static void draw_waiting_posts(struct drawing *d, uint64_t until_us)
+{
+    uint32_t count = 1 + below(d, 12);
+    for (uint32_t i = 0; i < count; i++) {
+        struct plan_op op = {.at_us = rng_below(&d->rng, until_us), .op = PLAN_POST};
+        op.arg[0] = ROLLING_INV + i;
+        op.arg[1] = below(d, d->nodes);
+        op.arg[2] = PICK(d, 10, 100, 5000, 300000);
+        op.arg[3] = PICK(d, 1, 20, 800, 3000);
+        op.arg[4] = percent(d, 20) ? POST_CLIENT_ID : 0;
+        op.arg[5] = 60000;
+        op.arg[6] = 10000;
+        plan_add(d->plan, op);
+    }
+}
+
+/* One node after the other leaves and comes back, while callbacks wait. Half of them without
+ * anything else that goes wrong: then nothing may be lost. */
+static void draw_rolling(struct plan *p, uint64_t seed, uint32_t nodes)
+{
+    struct drawing d = {.plan = p, .rng = {.state = seed ^ 0x0011ed}, .nodes = nodes};
+    if (percent(&d, 50)) {
+        plan_drop_faults(p);
+    }
+    uint64_t at_us = 1000000 + below(&d, 2000 * MS);
+    draw_waiting_posts(&d, at_us + nodes * (uint64_t)ROLLING_EACH_US);
+    for (uint32_t node = 0; node < nodes; node++, at_us += ROLLING_EACH_US) {
+        struct plan_op leave = {.at_us = at_us, .op = PLAN_DRAIN, .arg = {node}};
+        plan_add(p, leave);
+        for (uint64_t after_us = 1000000; after_us < ROLLING_EACH_US; after_us += 1000000) {
+            struct plan_op back = {
+                .at_us = at_us + after_us, .op = PLAN_RESTART, .arg = {node}};
+            plan_add(p, back);
+        }
+    }
+    uint32_t needed_ms = (uint32_t)(at_us / MS);
+    p->options.duration_ms =
+        p->options.duration_ms > needed_ms ? p->options.duration_ms : needed_ms;
+}
+
+/* With a source of its own, so that the other seeds mean what they always meant. */
+static bool is_rolling(uint64_t seed)
+{
+    return seed % 16 == 7;
+}
+
 void plan_draw(struct plan *p, uint64_t seed)
 {
     plan_init(p, seed);
@@ -304,6 +355,9 @@ void plan_draw(struct plan *p, uint64_t seed)
     }
     if (d.nodes > 1 && percent(&d, 80)) {
         draw_faults(&d);
+    }
+    if (d.nodes > 1 && is_rolling(seed)) {
+        draw_rolling(p, seed, d.nodes);
     }
     plan_sort(p);
 }

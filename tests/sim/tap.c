@@ -25,37 +25,20 @@ static struct tap *tap_of(struct record *r)
     return r->tap;
 }
 
-static struct tap_vote *vote_of(struct tap *t, uint32_t arbiter)
-{
-    struct tap_vote *free_vote = NULL;
-    for (uint32_t i = 0; i < VOTES_MAX; i++) {
-        if (t->votes[i].arbiter == arbiter) {
-            return &t->votes[i];
-        }
-        if (t->votes[i].arbiter == 0 && free_vote == NULL) {
-            free_vote = &t->votes[i];
-        }
-    }
-    if (free_vote != NULL) {
-        *free_vote = (struct tap_vote){.arbiter = arbiter};
-    }
-    return free_vote;
-}
-
-static struct tap_claim claim_of(const struct tap *t, const struct msg_claim_no *no)
+static const struct tap_claim *claim_of(const struct tap *t, const struct msg_claim_no *no)
 {
     for (uint32_t i = 0; i < CLAIMS_MAX; i++) {
         if (same_no(&t->claims[i].no, no)) {
-            return t->claims[i];
+            return &t->claims[i];
         }
     }
-    return (struct tap_claim){.purpose = CLAIM_COLLECT};
+    return NULL;
 }
 
 /* Before the callback is ready it is a promise, unless it is there to cancel. */
-static bool is_vote(const struct record *r, const struct msg_grant *g)
+static bool is_vote(const struct tap_claim *claim, const struct msg_grant *g)
 {
-    return g->ready || (r->tap != NULL && claim_of(r->tap, &g->no).purpose == CLAIM_CANCEL);
+    return claim != NULL && (g->ready || claim->purpose == CLAIM_CANCEL);
 }
 
 /* --- what is learned ------------------------------------------------------------------------
@@ -91,42 +74,51 @@ static void learn_holder(struct sim *s, uint32_t from, const struct msg_ack *ack
 static void learn_claim(struct sim *s, const struct msg_claim *c)
 {
     struct record *r = truth_find(s, &c->guid);
-    if (r != NULL) {
+    if (r != NULL && c->seat > 0 && claim_of(tap_of(r), &c->no) == NULL) {
         struct tap *t = tap_of(r);
-        t->claims[t->claim_count++ % CLAIMS_MAX] =
-            (struct tap_claim){.no = c->no, .token = c->token, .purpose = c->purpose};
+        t->claims[t->claim_count++ % CLAIMS_MAX] = (struct tap_claim){
+            .no = c->no, .token = c->token, .seat = c->seat - 1u, .purpose = c->purpose};
     }
 }
 
 /* --- votes -----------------------------------------------------------------------------------
  */
 
-/* S4: none -> n, n -> n, or after RELEASE n; a token's vote may move within the token. */
+/* S4: none -> n, n -> n, or after RELEASE n; a token's vote may move within the token. And it
+ * is given by one node only: who has given the seat away has no vote any more. */
 static void vote_given(struct host *arbiter, const struct msg_grant *g)
 {
     struct record *r = truth_find(arbiter->sim, &g->guid);
-    struct tap_vote *v = r == NULL ? NULL : vote_of(tap_of(r), arbiter->incarnation);
-    if (v == NULL || !is_vote(r, g)) {
+    const struct tap_claim *claim = r == NULL ? NULL : claim_of(tap_of(r), &g->no);
+    if (!is_vote(claim, g)) {
         return;
     }
-    struct guid token = claim_of(r->tap, &g->no).token;
-    bool held = v->no.counter != 0 && !same_no(&v->no, &g->no);
-    bool within_token = !is_zero(&token) && guid_equal(&token, &v->token);
+    struct tap_vote *v = &r->tap->votes[claim->seat];
+    bool own = guid_equal(&v->no.node, &arbiter->node_id); /* given back without a message */
+    bool held = v->no.counter != 0 && !same_no(&v->no, &g->no) && !own;
+    bool within_token = !is_zero(&claim->token) && guid_equal(&claim->token, &v->token);
     if (held && !within_token) {
         sim_fail(arbiter->sim, "S4", "node %u gave its vote on inv %u away while it was held",
                  arbiter->slot, r->inv);
     }
+    if (v->voter != 0 && v->voter != arbiter->incarnation) {
+        sim_fail(arbiter->sim, "S4", "node %u votes on inv %u for a seat that is another's",
+                 arbiter->slot, r->inv);
+    }
+    v->voter = arbiter->incarnation;
     v->no = g->no;
-    v->token = token;
+    v->token = claim->token;
 }
 
 static void vote_returned(struct host *arbiter, const struct msg_release *m)
 {
     struct record *r = truth_find(arbiter->sim, &m->guid);
-    struct tap_vote *v = r == NULL ? NULL : vote_of(tap_of(r), arbiter->incarnation);
-    if (v != NULL && same_no(&v->no, &m->no)) {
-        v->no = (struct msg_claim_no){.counter = 0};
-        v->token = (struct guid){{0}};
+    for (uint32_t i = 0; i < MSG_ARBITERS_MAX && r != NULL; i++) {
+        struct tap_vote *v = &tap_of(r)->votes[i];
+        if (same_no(&v->no, &m->no)) {
+            v->no = (struct msg_claim_no){.counter = 0};
+            v->token = (struct guid){{0}};
+        }
     }
 }
 
@@ -135,77 +127,83 @@ static void vote_settled(struct host *arbiter, const struct msg_taken *m)
 {
     for (uint32_t i = 0; i < m->count; i++) {
         struct record *r = truth_find(arbiter->sim, &m->at[i].guid);
-        struct tap_vote *v = r == NULL ? NULL : vote_of(tap_of(r), arbiter->incarnation);
-        if (v != NULL) {
-            v->no = (struct msg_claim_no){.counter = 0};
+        for (uint32_t n = 0; n < MSG_ARBITERS_MAX && r != NULL; n++) {
+            struct tap_vote *v = &tap_of(r)->votes[n];
+            bool is_its =
+                v->voter == 0 || v->voter == arbiter->incarnation || v->voter == VOTER_NONE;
+            v->no.counter = is_its ? 0 : v->no.counter;
         }
     }
 }
 
-static void grant_arrived(struct host *claimer, uint32_t arbiter, const struct msg_grant *g)
+static void seats_moved(struct sim *s, const struct guid *guid, uint32_t seats, uint32_t voter)
+{
+    struct record *r = truth_find(s, guid);
+    for (uint32_t i = 0; i < MSG_ARBITERS_MAX && r != NULL; i++) {
+        if ((seats >> i & 1u) != 0) {
+            tap_of(r)->votes[i].voter = voter;
+        }
+    }
+}
+
+/* Sent again, it may find the heir voting already. */
+static void seats_left(struct sim *s, uint32_t leaver, const struct msg_seat *m)
+{
+    struct record *r = truth_find(s, &m->guid);
+    for (uint32_t i = 0; i < MSG_ARBITERS_MAX && r != NULL; i++) {
+        struct tap_vote *v = &tap_of(r)->votes[i];
+        if ((m->seats >> i & 1u) != 0 && (v->voter == 0 || v->voter == leaver)) {
+            v->voter = VOTER_NONE;
+        }
+    }
+}
+
+static void grant_arrived(struct host *claimer, const struct msg_grant *g)
 {
     struct record *r = truth_find(claimer->sim, &g->guid);
-    if (r == NULL || !is_vote(r, g)) {
+    const struct tap_claim *claim = r == NULL ? NULL : claim_of(tap_of(r), &g->no);
+    if (!is_vote(claim, g)) {
         return;
     }
-    struct tap *t = tap_of(r);
+    struct tap *t = r->tap;
     for (uint32_t i = 0; i < t->grant_count; i++) {
-        if (t->grants[i].arbiter == arbiter && same_no(&t->grants[i].no, &g->no)) {
+        if (same_no(&t->grants[i].no, &g->no)) {
             return;
         }
     }
     struct tap_grant *to = &t->grants[t->grant_count % GRANTS_MAX];
     t->grant_count += t->grant_count < GRANTS_MAX;
-    *to = (struct tap_grant){arbiter, claimer->incarnation, g->no};
+    *to = (struct tap_grant){claimer->incarnation, claim->seat, g->no};
 }
 
-static void grant_returned(struct host *claimer, uint32_t arbiter, const struct msg_release *m)
+static void grant_returned(struct host *claimer, const struct msg_release *m)
 {
     struct record *r = truth_find(claimer->sim, &m->guid);
     struct tap *t = r == NULL ? NULL : tap_of(r);
     for (uint32_t i = 0; t != NULL && i < t->grant_count; i++) {
-        if (t->grants[i].arbiter == arbiter && same_no(&t->grants[i].no, &m->no)) {
+        if (same_no(&t->grants[i].no, &m->no)) {
             t->grants[i] = t->grants[--t->grant_count];
             i--;
         }
     }
 }
 
-uint32_t tap_grants_of(const struct record *r, uint32_t claimer)
+uint32_t tap_seats_of(const struct record *r, uint32_t claimer)
 {
-    uint32_t n = 0;
+    uint32_t seats = 0;
     for (uint32_t i = 0; r->tap != NULL && i < r->tap->grant_count; i++) {
-        bool first = r->tap->grants[i].claimer == claimer;
-        for (uint32_t j = 0; first && j < i; j++) {
-            first = r->tap->grants[j].claimer != claimer ||
-                    r->tap->grants[j].arbiter != r->tap->grants[i].arbiter;
-        }
-        n += first;
+        const struct tap_grant *g = &r->tap->grants[i];
+        seats |= g->claimer == claimer ? 1u << g->seat : 0;
     }
-    return n;
-}
-
-static void forget_arbiter(struct tap *t, uint32_t incarnation)
-{
-    for (uint32_t v = 0; v < VOTES_MAX; v++) {
-        if (t->votes[v].arbiter == incarnation) {
-            t->votes[v] = (struct tap_vote){.arbiter = 0};
-        }
+    for (uint32_t i = 0; r->tap != NULL && i < MSG_ARBITERS_MAX; i++) {
+        seats |= r->tap->votes[i].voter == claimer ? 1u << i : 0;
     }
-}
-
-void tap_forget(struct sim *s, uint32_t incarnation)
-{
-    for (uint32_t i = s->first_record; i < s->record_count; i++) {
-        if (s->records[i].tap != NULL) {
-            forget_arbiter(s->records[i].tap, incarnation);
-        }
-    }
+    return seats;
 }
 
 /* --- all messages ---------------------------------------------------------------------- */
 
-void tap_sent(struct host *from, uint32_t to_incarnation, const struct msg *m)
+void tap_sent(struct host *from, const struct msg *m)
 {
     switch (m->kind) {
     case MSG_ACCEPT:
@@ -218,10 +216,18 @@ void tap_sent(struct host *from, uint32_t to_incarnation, const struct msg *m)
         vote_given(from, &m->grant);
         break;
     case MSG_RELEASE:
-        grant_returned(from, to_incarnation, &m->release);
+        grant_returned(from, &m->release);
         break;
     case MSG_CLAIM:
         learn_claim(from->sim, &m->claim);
+        break;
+    case MSG_SEAT:
+        seats_left(from->sim, from->incarnation, &m->seat);
+        break;
+    case MSG_SEAT_ACK:
+        if (m->seat_ack.why == SEAT_TAKEN) {
+            seats_moved(from->sim, &m->seat_ack.guid, m->seat_ack.seats, from->incarnation);
+        }
         break;
     default:
         break;
@@ -235,7 +241,7 @@ void tap_arrives(struct host *to, uint32_t from_incarnation, const struct msg *m
         learn_holder(to->sim, from_incarnation, &m->ack);
         break;
     case MSG_GRANT:
-        grant_arrived(to, from_incarnation, &m->grant);
+        grant_arrived(to, &m->grant);
         break;
     case MSG_RELEASE:
         vote_returned(to, &m->release);

@@ -10,20 +10,22 @@ struct sim;
 struct host;
 struct record;
 
-#define VOTES_MAX  8
 #define GRANTS_MAX 24
-#define CLAIMS_MAX 96
+#define CLAIMS_MAX 400
 
-/* The vote of one arbiter, as far as it went over the wire. */
+#define VOTER_NONE UINT32_MAX /* given away, and not taken yet */
+
+/* The vote of one seat, as far as it went over the wire. */
 struct tap_vote {
-    uint32_t arbiter; /* incarnation; 0: free */
+    uint32_t voter; /* incarnation; 0: not seen yet */
     struct msg_claim_no no;
     struct guid token;
 };
 
 /* A vote that has reached its claimer, and was not given back. */
 struct tap_grant {
-    uint32_t arbiter, claimer; /* incarnations */
+    uint32_t claimer; /* incarnation */
+    uint32_t seat;
     struct msg_claim_no no;
 };
 
@@ -31,27 +33,26 @@ struct tap_grant {
 struct tap_claim {
     struct msg_claim_no no;
     struct guid token;
+    uint32_t seat;
     uint8_t purpose;
 };
 
 struct tap {
-    struct tap_vote votes[VOTES_MAX];
+    struct tap_vote votes[MSG_ARBITERS_MAX]; /* by seat */
     struct tap_grant grants[GRANTS_MAX];
     uint32_t grant_count;
     struct tap_claim claims[CLAIMS_MAX];
     uint32_t claim_count; /* given so far; the table is a ring */
 };
 
-/* `from` hands the message to its link to `to_incarnation`. */
-void tap_sent(struct host *from, uint32_t to_incarnation, const struct msg *m);
+/* `from` hands the message to a link. */
+void tap_sent(struct host *from, const struct msg *m);
 
 /* The message is about to enter the core of `to`. */
 void tap_arrives(struct host *to, uint32_t from_incarnation, const struct msg *m);
 
-/* How many arbiters' votes the claimer holds at this moment; for S5. */
-uint32_t tap_grants_of(const struct record *r, uint32_t claimer);
-
-/* A host has died: its votes and claims are history. */
-void tap_forget(struct sim *s, uint32_t incarnation);
+/* Of which seats the claimer holds the vote at this moment, as bits; for S5. Its own is not
+ * seen on the wire, but for those that it has from others. */
+uint32_t tap_seats_of(const struct record *r, uint32_t claimer);
 
 #endif

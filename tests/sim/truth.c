@@ -163,12 +163,12 @@ static void check_deadline(struct sim *s, const struct record *r, const struct a
 /* S5, as far as the wire shows: votes that came from others, and one of its own. */
 static void check_votes(struct sim *s, const struct record *r, const struct host *h)
 {
-    bool own = false;
+    uint32_t seats = tap_seats_of(r, h->incarnation);
     for (uint32_t i = 0; i < r->arbiter_count; i++) {
-        own = own || guid_equal(&r->arbiters[i], &h->node_id);
+        seats |= guid_equal(&r->arbiters[i], &h->node_id) ? 1u << i : 0;
     }
     uint32_t quorum = s->options.available ? 1 : r->arbiter_count / 2 + 1;
-    uint32_t votes = tap_grants_of(r, h->incarnation) + own;
+    uint32_t votes = (uint32_t)__builtin_popcount(seats);
     if (r->arbiter_count > 0 && votes < quorum) {
         sim_fail(s, "S5", "node %u serves inv %u with %u of %u votes", h->slot, r->inv, votes,
                  r->arbiter_count);
@@ -276,6 +276,15 @@ void truth_check_balance(struct sim *s, const struct host *h)
                  (unsigned long long)h->counted, (unsigned long long)h->dropped, here.pending,
                  here.ready);
     }
+}
+
+#define CALM_US 4000000u /* who has died is known to be dead by then */
+
+bool truth_only_drained(const struct sim *s, const struct record *r)
+{
+    bool was_calm = s->history.losses == 0 || r->accepted_us > s->history.lossy_us + CALM_US;
+    return r->losses_at_accept == s->history.losses && was_calm && !s->history.disturbed &&
+           !s->options.available && s->options.budget_kib > SMALL_BUDGET_KIB;
 }
 
 bool truth_has_holder(const struct sim *s, const struct record *r)

@@ -22,6 +22,8 @@ struct tap;
 #define HOLDERS_MAX 8
 #define COUNTS_MAX  12
 
+#define SMALL_BUDGET_KIB 2048u /* below, what finds no room is no surprise */
+
 enum stage { STAGE_ASKED, STAGE_ACCEPTED, STAGE_REFUSED, STAGE_LOST };
 
 /* One execution that came to its end, and what it produced. */
@@ -61,6 +63,7 @@ struct record {
     bool cancel_asked, token_served, release_asked;
     uint32_t failed_serves;    /* begun, not finished */
     uint32_t deaths_at_accept; /* history.deaths then */
+    uint32_t losses_at_accept;
 
     uint32_t holders[HOLDERS_MAX]; /* incarnations that confirmed a copy before the 202 */
     uint32_t holder_count;
@@ -154,6 +157,9 @@ uint64_t truth_ended_us(const struct sim *s, const struct record *r);
 
 /* Somebody has it, or has asked for it to be thrown away. */
 bool truth_may_be_collected(const struct record *r);
+
+/* Nodes may have left since `r` was accepted, but in order, and nothing else has gone wrong. */
+bool truth_only_drained(const struct sim *s, const struct record *r);
 
 /* The host that is member `node`, while it runs; else NULL. */
 const struct host *truth_member(const struct sim *s, const struct guid *node);

@@ -126,6 +126,10 @@ static bool undisturbed_since(const struct sim *s, uint64_t at_us)
 
 void truth_check_no_quorum(struct sim *s, const struct record *r, const struct ask *a)
 {
+    const struct host *h = host_at(s, a->slot);
+    if (h != NULL && h->finishing) {
+        return; /* it serves nobody any more */
+    }
     bool all = r->arbiter_count > 0 || !s->died[r->home_incarnation];
     for (uint32_t i = 0; i < r->arbiter_count; i++) {
         all = all && truth_member(s, &r->arbiters[i]) != NULL;

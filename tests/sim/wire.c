@@ -106,7 +106,7 @@ static void send_message(struct host *h, const struct link_effect *fx)
         sim_note(s, "  %u -> %u %s", h->slot, s->net.conns[e->conn].end[1 - e->end].slot,
                  msg_kind_text(fx->msg.kind));
     }
-    tap_sent(h, peer_of(s, e), &fx->msg);
+    tap_sent(h, &fx->msg);
     if (s->options.codec) {
         send_encoded(h, e, &fx->msg);
     } else {

@@ -159,6 +159,9 @@ static void on_host_event(struct sim *s, struct host *h, const struct event *e)
         wire_seed(h);
         sim_later(s, SEED_AGAIN_US, EVENT_SEED, h, 0);
         break;
+    case EVENT_FINISH:
+        host_finish(h);
+        break;
     case EVENT_EXIT:
         host_exit(s, h);
         break;

@@ -26,8 +26,10 @@ enum phase { PHASE_SAFETY, PHASE_SETTLE, PHASE_LIVENESS, PHASE_QUIET, PHASE_OVER
 
 /* What has happened so far that excuses something. */
 struct history {
-    uint64_t trouble_us;    /* when the last trouble of any kind was in force */
-    uint32_t deaths;        /* crashes, drains */
+    uint64_t trouble_us; /* when the last trouble of any kind was in force */
+    uint32_t deaths;     /* crashes, drains */
+    uint32_t losses; /* of them, those that may lose something: all but a drain with an heir */
+    uint64_t lossy_us;      /* when the last of these was */
     bool disturbed;         /* anything that can make a live node look dead */
     bool split_views;       /* a live node was suspected, or called dead */
     uint32_t faults_active; /* with a duration, now */

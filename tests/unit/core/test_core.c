@@ -383,6 +383,8 @@ static void draining_refuses_new_work_and_finishes_the_old(void **state)
     assert_int_equal(next_outcome(), OUT_DRAINING);
     bench_done(&bench, id, 200, "finished");
     assert_int_equal(collect_now(&guid), OUT_RESULT);
+    core_finish(bench.core, bench.now_ms);
+    bench_pump(&bench);
     bench_pass(&bench, 20000);
     bench.looked = 0;
     assert_non_null(bench_next(&bench, EFFECT_DRAINED));

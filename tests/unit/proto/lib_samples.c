@@ -67,7 +67,8 @@ static void add_members(struct sample *out, size_t *n)
                                .address = bytes_text("127.0.0.1:7000"),
                                .lane = LANE_BULK,
                                .available = i == 0,
-                               .leaving = i == 1};
+                               .leaving = i == 1,
+                               .takes_seats = i == 0};
     }
     add(out, n, "REJECT", MSG_REJECT)->reject =
         (struct msg_reject){REJECT_CLUSTER, bytes_text("another cluster")};
@@ -154,9 +155,9 @@ static void add_claims(struct sample *out, size_t *n)
         {{{5}}, {{{6}}, 7}, INVOCATION_CANCELED, WEBHOOK_NONE, {{0}}, 0}};
     add(out, n, "DELETE", MSG_DELETE)->deleted = (struct msg_deleted){id(8), 7, seqs, reasons};
     add(out, n, "CLAIM", MSG_CLAIM)->claim =
-        (struct msg_claim){id(9), claim_no, CLAIM_COLLECT, 3000, {{0}}, {NULL, 0}};
+        (struct msg_claim){id(9), claim_no, CLAIM_COLLECT, 3000, {{0}}, {NULL, 0}, 2};
     add(out, n, "CLAIM_TOKEN", MSG_CLAIM)->claim =
-        (struct msg_claim){id(9), claim_no, CLAIM_FREE, 0, id(0x44), {NULL, 0}};
+        (struct msg_claim){id(9), claim_no, CLAIM_FREE, 0, id(0x44), {NULL, 0}, 0};
     add(out, n, "GRANT", MSG_GRANT)->grant = (struct msg_grant){id(10), claim_no, true, false};
     add(out, n, "DENY", MSG_DENY)->deny = (struct msg_deny){id(11), claim_no, DENY_EXPIRED};
     add(out, n, "RELEASE", MSG_RELEASE)->release = (struct msg_release){id(12), claim_no};
@@ -248,12 +249,36 @@ static void add_tenants(struct sample *out, size_t *n)
                             .tenant = tenant,
                             .status = 200};
     add(out, n, "CLAIM_TENANT", MSG_CLAIM)->claim =
-        (struct msg_claim){id(9), claim_no, CLAIM_COLLECT, 3000, {{0}}, tenant};
+        (struct msg_claim){id(9), claim_no, CLAIM_COLLECT, 3000, {{0}}, tenant, 0};
     add(out, n, "STATUS_REQ_TENANT", MSG_STATUS_REQ)->ask =
         (struct msg_ask){82, id(20), tenant};
     add(out, n, "STATUS_TENANT", MSG_STATUS)->status =
         (struct msg_status){.request = 82, .answer = ANSWER_STATUS, .tenant = tenant};
     add(out, n, "CANCEL_TENANT", MSG_CANCEL)->ask = (struct msg_ask){83, id(21), tenant};
+}
+
+static void add_seats(struct sample *out, size_t *n)
+{
+    static const struct guid nodes[] = {{{0x61}}, {{0x62}}};
+    static const struct msg_place places[] = {
+        {0, false, CLAIM_COLLECT, {{{2}}, 3}, {{4}}},
+        {2, true, CLAIM_CANCEL, {{{5}}, 6}, {{0}}},
+    };
+    struct msg *m = add(out, n, "SEAT", MSG_SEAT);
+    m->seat = (struct msg_seat){.guid = id(24),
+                                .origin = id(0x0a),
+                                .seq = 70000,
+                                .seats = 5,
+                                .ready = true,
+                                .whole = true,
+                                .bound_left_ms = 9000,
+                                .count = 2,
+                                .at = places};
+    m = add(out, n, "SEAT_NO_CLAIMS", MSG_SEAT);
+    m->seat = (struct msg_seat){.guid = id(25), .origin = id(0x0a), .seq = 1, .seats = 2};
+    add(out, n, "SEAT_ACK", MSG_SEAT_ACK)->seat_ack =
+        (struct msg_seat_ack){id(24), 5, SEAT_LACKING};
+    add(out, n, "MOVED", MSG_MOVED)->moved = (struct msg_moved){id(0x0b), 2, nodes};
 }
 
 size_t samples_make(struct sample *out, size_t max)
@@ -268,6 +293,7 @@ size_t samples_make(struct sample *out, size_t max)
     add_repair(out, &n);
     add_questions(out, &n);
     add_tenants(out, &n);
+    add_seats(out, &n);
     return n;
 }
 
