@@ -11,7 +11,10 @@
 enum {
     REGISTER_MS = 600,    /* for the registrar's answer */
     LOOK_AGAIN_MS = 1000, /* whether what a name names is still known */
-    SWEEP_BUCKETS = 256,  /* of the registry, in one step */
+    PENDING_AGAIN_MS =
+        3000,            /* likewise, while it is queued or running: nobody knows how long */
+    GRACE_MS = 2000,     /* a registrar waits so much longer, for the home to say that it is */
+    SWEEP_BUCKETS = 256, /* of the registry, in one step */
 };
 
 /* A name, and whose it shall be; on the wire the key is its hash. */
@@ -132,7 +135,8 @@ void questions_on_registration(struct cluster *c, uint16_t from,
     if (m->key.size != GUID_SIZE) {
         return;
     }
-    struct naming n = {.guid = m->guid, .fingerprint = m->fingerprint, .keep_ms = m->keep_ms};
+    struct naming n = {.guid = m->guid, .fingerprint = m->fingerprint};
+    n.keep_ms = m->keep_ms < UINT32_MAX - GRACE_MS ? m->keep_ms + GRACE_MS : UINT32_MAX;
     memcpy(n.name.at, m->key.at, GUID_SIZE);
     struct registry_entry entry = {m->guid, m->fingerprint};
     bool found = false;
@@ -193,12 +197,25 @@ void register_members_changed(struct cluster *c)
     c->names_sweep = 0;
 }
 
+/* The registrar need not know what became of it; its home does, and whoever acts for that. */
+static bool is_kept_for_others(const struct cluster *c, const struct registration *reg)
+{
+    const struct invocation *inv = store_find(c, &reg->guid);
+    return c->members != NULL &&
+           (inv == NULL ? guid_home_tag(&reg->guid) == cluster_home_tag(c) : inv->is_known);
+}
+
 static void tell_registrar(struct cluster *c, const struct registration *reg)
 {
     struct naming n = {.guid = reg->guid, .fingerprint = reg->fingerprint};
     memcpy(n.name.at, reg->key, GUID_SIZE);
     uint16_t registrar = placement_registrar(c, &n.name);
-    n.keep_ms = reg->until_ms > c->now_ms ? (uint32_t)(reg->until_ms - c->now_ms) : 0;
+    uint64_t left_ms = reg->until_ms > c->now_ms ? reg->until_ms - c->now_ms : 0;
+    if (!is_kept_for_others(c, reg)) { /* going from hand to hand, it must not grow older */
+        uint64_t added_ms = c->config.retention_ms + GRACE_MS;
+        left_ms = left_ms > added_ms ? left_ms - added_ms : 0;
+    }
+    n.keep_ms = left_ms < UINT32_MAX - GRACE_MS ? (uint32_t)left_ms : UINT32_MAX - GRACE_MS;
     if (registrar != SELF) {
         send_naming(c, registrar, 0, REGISTER_ADD, &n);
     }
@@ -230,6 +247,9 @@ static uint64_t needed_until_ms(const struct cluster *c, const struct guid *guid
     const struct invocation *inv = store_find(c, guid);
     if (inv != NULL) {
         uint64_t until = store_deadline_ms(c, inv);
+        if (!inv_is_ready(inv)) {
+            return c->now_ms + PENDING_AGAIN_MS;
+        }
         bool is_far = until != UINT64_MAX && until > c->now_ms + LOOK_AGAIN_MS;
         return is_far ? until : c->now_ms + LOOK_AGAIN_MS;
     }
@@ -251,6 +271,9 @@ void questions_tick(struct cluster *c, uint32_t limit)
         uint64_t until = needed_until_ms(c, &reg->guid);
         if (until != 0) {
             registry_keep(&c->registry, reg, until);
+            if (is_kept_for_others(c, reg)) {
+                tell_registrar(c, reg);
+            }
         } else {
             registry_drop(&c->registry, reg);
         }

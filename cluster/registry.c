@@ -91,6 +91,10 @@ int registry_add(struct registry *r, const struct guid *name, struct registry_en
         return ERR_INUSE;
     }
     if (reg != NULL) {
+        if (until_ms > reg->until_ms) {
+            wheel_remove(&r->wheel, pool_handle(&r->pool, reg));
+            registry_keep(r, reg, until_ms);
+        }
         return 0;
     }
     if (!budget_charge(r->budget, REGISTRATION_CHARGE)) {

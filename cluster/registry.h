@@ -42,7 +42,8 @@ struct registry_entry {
 struct guid registry_hash(const struct cluster_name *name);
 
 /* Keeps the name for `entry`, until `until_ms`. ERR_INUSE: it has an owner, who is put into
- * *entry. ERR_FULL, ERR_NOMEM. The same owner again is no conflict: 0. */
+ * *entry. ERR_FULL, ERR_NOMEM. The same owner again is no conflict: 0, and it
+ * is kept longer if need be. */
 int registry_add(struct registry *r, const struct guid *name, struct registry_entry *entry,
                  uint64_t until_ms);
 
