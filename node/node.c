@@ -332,6 +332,7 @@ static int open_servers(struct node *n, struct errmsg *em)
 {
     struct http_server_config api = wiring_http(n->config, &n->budget);
     api.listen = bytes_text(n->config->listen);
+    api.tls = n->encryption.clients;
     api.owner = n->driver;
     api.on_head = driver_on_head;
     api.on_request = driver_on_request;
@@ -345,6 +346,7 @@ static int open_servers(struct node *n, struct errmsg *em)
     }
     struct http_server_config admin = wiring_http(n->config, &n->budget);
     admin.listen = bytes_text(n->config->admin);
+    admin.tls = n->encryption.clients;
     admin.owner = n->admin;
     admin.on_request = admin_on_request;
     admin.on_sent = admin_on_sent;

@@ -105,6 +105,9 @@ int tls_session_read(struct tls_session *s, uint8_t *to, size_t size, size_t *go
  * waiting for the wire. */
 bool tls_session_is_dry(const struct tls_session *s);
 
+/* True: it has pulled bytes that no read has given out, perhaps less than a record. */
+bool tls_session_holds(const struct tls_session *s);
+
 /* Seals everything into pushes. ERR_IO: broken. */
 int tls_session_write(struct tls_session *s, struct bytes plain);
 

@@ -244,6 +244,11 @@ bool tls_session_is_dry(const struct tls_session *s)
     return s->is_dry;
 }
 
+bool tls_session_holds(const struct tls_session *s)
+{
+    return SSL_has_pending(s->ssl) == 1;
+}
+
 int tls_session_write(struct tls_session *s, struct bytes plain)
 {
     ERR_clear_error();

@@ -70,6 +70,12 @@ static int explain(CURLcode code, const struct ctl_request *r, const char *detai
     case CURLE_UNSUPPORTED_PROTOCOL:
         return err_set(em, ERR_IO, "%.80s is not a URL; %s takes http://HOST:PORT", r->base,
                        r->option);
+    case CURLE_PEER_FAILED_VERIFICATION:
+    case CURLE_SSL_CACERT_BADFILE:
+        return err_set(em, ERR_IO,
+                       "%.80s showed a certificate that cannot be trusted: %.60s. --ca FILE "
+                       "names who signed it",
+                       r->base, detail[0] == '\0' ? curl_easy_strerror(code) : detail);
     case CURLE_OPERATION_TIMEDOUT:
         return err_set(em, ERR_TIMEOUT, "%.80s did not answer in time", r->base);
     case CURLE_GOT_NOTHING:
@@ -120,6 +126,13 @@ static void set_up(CURL *curl, const struct ctl_request *r, struct ctl_answer *o
 {
     bool has_body = strcmp(r->method, "POST") == 0;
     curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https");
+    if (r->ca != NULL) {
+        curl_easy_setopt(curl, CURLOPT_CAINFO, r->ca);
+    }
+    if (r->insecure) {
+        curl_easy_setopt(curl, CURLOPT_SSL_VERIFYPEER, 0L);
+        curl_easy_setopt(curl, CURLOPT_SSL_VERIFYHOST, 0L);
+    }
     curl_easy_setopt(curl, CURLOPT_NOPROXY, "*");
     curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(curl, CURLOPT_USERAGENT, "callbackctl/" CALLBACKD_VERSION);

@@ -16,6 +16,8 @@ struct ctl_request {
     size_t header_count;
     struct bytes body;
     uint32_t timeout_ms;
+    const char *ca; /* NULL: who the system trusts */
+    bool insecure;
 };
 
 struct ctl_answer {

@@ -67,7 +67,9 @@ static struct ctl_request to_node(const struct ctl *ctl, const char *method)
     return (struct ctl_request){.method = method,
                                 .base = ctl->options->node,
                                 .option = "--node",
-                                .timeout_ms = ANSWER_TIMEOUT_MS};
+                                .timeout_ms = ANSWER_TIMEOUT_MS,
+                                .ca = ctl->options->ca,
+                                .insecure = ctl->options->insecure};
 }
 
 static struct ctl_request to_admin(const struct ctl *ctl, const char *method, const char *path)
@@ -76,7 +78,9 @@ static struct ctl_request to_admin(const struct ctl *ctl, const char *method, co
                                 .base = ctl->options->admin,
                                 .path = bytes_text(path),
                                 .option = "--admin",
-                                .timeout_ms = ANSWER_TIMEOUT_MS};
+                                .timeout_ms = ANSWER_TIMEOUT_MS,
+                                .ca = ctl->options->ca,
+                                .insecure = ctl->options->insecure};
 }
 
 /* CTL_EXIT_OK with an answer of any status; else the reason is told. */

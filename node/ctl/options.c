@@ -15,13 +15,10 @@ struct flag {
 #define FIELD(NAME) offsetof(struct ctl_options, NAME)
 
 static const struct flag flags[] = {
-    {"--node", FIELD(node), FOR_ALL},
-    {"--admin", FIELD(admin), FOR_ALL},
-    {"--data", FIELD(data), FOR_INVOKE},
-    {"-d", FIELD(data), FOR_INVOKE},
-    {"--wait", FIELD(wait), FOR_INVOKE | FOR_COLLECT},
-    {"--token", FIELD(token), FOR_COLLECT},
-    {"--output", FIELD(output), FOR_COLLECT},
+    {"--node", FIELD(node), FOR_ALL},       {"--admin", FIELD(admin), FOR_ALL},
+    {"--ca", FIELD(ca), FOR_ALL},           {"--data", FIELD(data), FOR_INVOKE},
+    {"-d", FIELD(data), FOR_INVOKE},        {"--wait", FIELD(wait), FOR_INVOKE | FOR_COLLECT},
+    {"--token", FIELD(token), FOR_COLLECT}, {"--output", FIELD(output), FOR_COLLECT},
     {"-o", FIELD(output), FOR_COLLECT},
 };
 
@@ -67,6 +64,9 @@ static const char help[] =
     "  --node URL                API of a node [CALLBACKCTL_NODE, http://127.0.0.1:8080]\n"
     "  --admin URL               its admin address [CALLBACKCTL_ADMIN, "
     "http://127.0.0.1:9090]\n"
+    "  --ca FILE                 who signs a node's certificate, for https:// "
+    "[CALLBACKCTL_CA]\n"
+    "  --insecure                https:// without a look at the certificate\n"
     "  --json                    print what the node said, unchanged\n"
     "  --help, --version         print, and exit\n"
     "\n"
@@ -117,6 +117,8 @@ static bool read_switch(struct ctl_options *o, const char *arg)
 {
     if (strcmp(arg, "--json") == 0) {
         o->json = true;
+    } else if (strcmp(arg, "--insecure") == 0) {
+        o->insecure = true;
     } else if (strcmp(arg, "--help") == 0 || strcmp(arg, "-h") == 0) {
         o->help = true;
     } else if (strcmp(arg, "--version") == 0) {
@@ -215,7 +217,8 @@ int ctl_options_read(struct ctl_options *out, int argc, char *const *argv, char 
 {
     *out = (struct ctl_options){
         .node = variable(environ, "CALLBACKCTL_NODE", "http://127.0.0.1:8080"),
-        .admin = variable(environ, "CALLBACKCTL_ADMIN", "http://127.0.0.1:9090")};
+        .admin = variable(environ, "CALLBACKCTL_ADMIN", "http://127.0.0.1:9090"),
+        .ca = variable(environ, "CALLBACKCTL_CA", NULL)};
     unsigned used = 0;
     for (int i = 1; i < argc; i++) {
         bool is_word = argv[i][0] != '-' || argv[i][1] == '\0';

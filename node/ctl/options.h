@@ -14,6 +14,8 @@
 struct ctl_options {
     const char *node, *admin; /* URLs, scheme optional */
     bool json, help, version;
+    const char *ca; /* a file: who may sign a node's certificate; NULL: who the system trusts */
+    bool insecure;  /* no certificate is checked */
     const char *command;  /* NULL: none */
     const char *argument; /* the function or the id; NULL: none */
     const char *data;     /* invoke: text, @FILE or - */

@@ -65,6 +65,7 @@ static int listen_at(struct http_server *s, struct errmsg *em)
         return rc;
     }
     s->listener_open = true;
+    tcp_listener_secure(s->listener, s->config.tls);
     tcp_listener_address(s->listener, &at);
     s->address_size = address_print(&at, s->address);
     return 0;

@@ -21,6 +21,7 @@
 
 struct http_server;
 struct http_exchange;
+struct tls;
 
 /* Why the server answers by itself. */
 enum http_refusal {
@@ -29,7 +30,8 @@ enum http_refusal {
 };
 
 struct http_server_config {
-    struct bytes listen;   /* HOST:PORT; port 0 asks the system. [v6]:PORT too */
+    struct bytes listen; /* HOST:PORT; port 0 asks the system. [v6]:PORT too */
+    struct tls *tls;     /* HTTPS (io/tcp_stream.h); NULL: plain. The caller's, outlives all */
     struct budget *budget; /* bodies and large heads are charged here; refused with 503.
                             * NULL: not charged */
     size_t body_max;       /* bytes; over it 413 */

@@ -14,6 +14,7 @@
 struct tcp_listener {
     struct tcp_listener_events events; /* all NULL until it listens */
     struct loop *loop;
+    struct tls *tls; /* NULL: plain */
     uv_tcp_t tcp;
     uv_timer_t again;
     unsigned handles_open; /* handles whose memory libuv still uses */
@@ -113,6 +114,16 @@ int tcp_listener_open(struct tcp_listener **out, struct loop *loop, const union 
     l->events = *events;
     *out = l;
     return 0;
+}
+
+void tcp_listener_secure(struct tcp_listener *l, struct tls *t)
+{
+    l->tls = t;
+}
+
+struct tls *tcp_listener_tls(const struct tcp_listener *l)
+{
+    return l->tls;
 }
 
 void tcp_listener_address(const struct tcp_listener *l, union address *out)

@@ -9,6 +9,7 @@
 #include "io/loop.h"
 
 struct tcp_listener;
+struct tls;
 struct uv_tcp_s;
 
 struct tcp_listener_events {
@@ -22,6 +23,9 @@ struct tcp_listener_events {
 int tcp_listener_open(struct tcp_listener **out, struct loop *loop, const union address *at,
                       const struct tcp_listener_events *events, struct errmsg *em);
 
+/* Connections from now on are TLS. `t` stays the caller's, until the last of them is closed. */
+void tcp_listener_secure(struct tcp_listener *l, struct tls *t);
+
 /* As bound. */
 void tcp_listener_address(const struct tcp_listener *l, union address *out);
 
@@ -30,7 +34,10 @@ void tcp_listener_refuse(struct tcp_listener *l);
 
 void tcp_listener_close(struct tcp_listener **l); /* accepts a pointer to NULL */
 
-/* For tcp_stream.c only: moves the announced connection into `into`. 0 or a libuv error. */
+/* For tcp_stream.c only. NULL: plain. */
+struct tls *tcp_listener_tls(const struct tcp_listener *l);
+
+/* Likewise: moves the announced connection into `into`. 0 or a libuv error. */
 int tcp_listener_hand_over(struct tcp_listener *l, struct uv_tcp_s *into);
 struct loop *tcp_listener_loop(const struct tcp_listener *l);
 

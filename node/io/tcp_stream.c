@@ -1,11 +1,11 @@
 #include "io/tcp_stream.h"
 
 #include "io/listener.h"
+#include "io/tcp_secure.h"
 
 #include <assert.h>
 #include <stdlib.h>
 #include <sys/socket.h>
-#include <uv.h>
 
 /* How a stream ends:
  *
@@ -14,18 +14,16 @@
  *   on_uv_closed     -- tells the owner, frees the memory
  *
  * libuv runs the callback of every queued write before the close callback, so when the
- * latter comes nothing can come any more. */
-struct tcp_stream {
-    const struct tcp_stream_events *events;
-    void *owner;
-    uv_tcp_t tcp;
-    bool closing;
-};
+ * latter comes nothing can come any more. A stream with TLS goes the same way, by way of
+ * tcp_secure.c. */
 
 static void on_uv_closed(uv_handle_t *handle)
 {
     struct tcp_stream *s = handle->data;
     assert(s->closing);
+    if (s->secure != NULL) {
+        tcp_secure_free(s);
+    }
     if (s->events != NULL && s->events->on_closed != NULL) {
         s->events->on_closed(s->owner);
     }
@@ -36,6 +34,9 @@ void tcp_stream_close(struct tcp_stream *s)
 {
     if (s->closing) {
         return;
+    }
+    if (s->secure != NULL) {
+        tcp_secure_close(s);
     }
     s->closing = true;
     uv_close((uv_handle_t *)&s->tcp, on_uv_closed);
@@ -69,6 +70,11 @@ int tcp_stream_accept(struct tcp_stream **out, struct tcp_listener *l,
         return ERR_CLOSED;
     }
     uv_tcp_nodelay(&s->tcp, 1); /* an optimisation: a refusal does no harm */
+    struct tls *tls = events->on_room == NULL ? NULL : tcp_listener_tls(l);
+    if (tls != NULL && tcp_secure_new(s, tcp_listener_loop(l), tls) != 0) {
+        tcp_stream_close(s);
+        return ERR_CLOSED;
+    }
     s->events = events;
     *out = s;
     return 0;
@@ -120,6 +126,10 @@ static void on_uv_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *out)
     (void)suggested;
     struct tcp_stream *s = handle->data;
     size_t size = 0;
+    if (s->secure != NULL && !s->closing) {
+        out->base = (char *)tcp_secure_room(&out->len);
+        return;
+    }
     uint8_t *room = s->closing ? NULL : s->events->on_room(s->owner, &size);
     out->base = (char *)room;
     out->len = room == NULL ? 0 : size; /* 0 makes libuv report UV_ENOBUFS, and no syscall */
@@ -131,6 +141,13 @@ static void on_uv_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *chunk)
     if (s->closing || n == 0 || n == UV_ENOBUFS) {
         return;
     }
+    if (s->secure != NULL) {
+        tcp_secure_received(s, n < 0 ? bytes_of(NULL, 0) : bytes_of(chunk->base, (size_t)n),
+                            n >= 0        ? 0
+                            : n == UV_EOF ? ERR_CLOSED
+                                          : ERR_IO);
+        return;
+    }
     if (n < 0) {
         s->events->on_end(s->owner, n == UV_EOF ? 0 : ERR_CLOSED);
         return;
@@ -139,18 +156,28 @@ static void on_uv_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *chunk)
     /* `s` may be closing now; it cannot be gone: handles close on a later loop turn. */
 }
 
+int tcp_stream_read_socket(struct tcp_stream *s)
+{
+    int rc = uv_read_start((uv_stream_t *)&s->tcp, on_uv_alloc, on_uv_read);
+    return rc == 0 || rc == UV_EALREADY ? 0 : ERR_CLOSED;
+}
+
 int tcp_stream_read_start(struct tcp_stream *s)
 {
     if (s->closing) {
         return ERR_CLOSED;
     }
-    int rc = uv_read_start((uv_stream_t *)&s->tcp, on_uv_alloc, on_uv_read);
-    return rc == 0 || rc == UV_EALREADY ? 0 : ERR_CLOSED;
+    return s->secure != NULL ? tcp_secure_read_start(s) : tcp_stream_read_socket(s);
 }
 
 void tcp_stream_read_stop(struct tcp_stream *s)
 {
-    if (!s->closing) {
+    if (s->closing) {
+        return;
+    }
+    if (s->secure != NULL) {
+        tcp_secure_read_stop(s);
+    } else {
         uv_read_stop((uv_stream_t *)&s->tcp);
     }
 }
@@ -183,6 +210,9 @@ int tcp_stream_write(struct tcp_stream *s, const struct bytes *parts, size_t cou
     assert(count <= TCP_STREAM_PARTS_MAX);
     if (s->closing) {
         return ERR_CLOSED;
+    }
+    if (s->secure != NULL) {
+        return tcp_secure_write(s, parts, count);
     }
     uv_buf_t left[TCP_STREAM_PARTS_MAX];
     size_t left_count = 0;
@@ -219,13 +249,17 @@ int tcp_stream_write(struct tcp_stream *s, const struct bytes *parts, size_t cou
 
 size_t tcp_stream_unsent_size(const struct tcp_stream *s)
 {
-    return uv_stream_get_write_queue_size((const uv_stream_t *)&s->tcp);
+    size_t sealed = uv_stream_get_write_queue_size((const uv_stream_t *)&s->tcp);
+    return s->secure != NULL ? sealed + tcp_secure_unsealed_size(s) : sealed;
 }
 
 void tcp_stream_send_end(struct tcp_stream *s)
 {
     assert(tcp_stream_unsent_size(s) == 0);
     uv_os_fd_t fd;
+    if (!s->closing && s->secure != NULL) {
+        tcp_secure_end(s);
+    }
     if (!s->closing && uv_fileno((const uv_handle_t *)&s->tcp, &fd) == 0) {
         shutdown(fd, SHUT_WR);
     }

@@ -1,5 +1,10 @@
 /* One TCP connection, accepted or dialled: bytes in, bytes out, and a single way to die.
  *
+ * Streams of a listener that was given TLS (tcp_listener_secure()) are encrypted, and their
+ * owner does not notice: nothing is read before the handshake is done, and what is written
+ * waits for it; when it fails, on_end says ERR_CLOSED. What a write counts as sent has left TLS
+ * for the system, to the last record.
+ *
  * It knows no protocol, keeps no buffer and has no time limit: its owner lends the memory
  * that is read into, and decides when it took too long. No delay is asked of the system
  * (TCP_NODELAY).

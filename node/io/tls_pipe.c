@@ -1,6 +1,7 @@
 #include "io/tls_pipe.h"
 
 #include "base/text.h"
+#include "io/sealing.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -115,53 +116,14 @@ bool tls_pipe_has_more(const struct tls_pipe *p)
     return tls_session_is_open(p->session) && !tls_session_is_dry(p->session);
 }
 
-/* Where the next byte of some runs lies. */
-struct place {
-    const struct bytes *runs;
-    size_t count, at, done; /* `done`: bytes of runs[at] */
-};
-
-/* At most `max` bytes that lie together. None: the end. */
-static struct bytes next_piece(struct place *p, size_t max)
-{
-    while (p->at < p->count && p->done == p->runs[p->at].size) {
-        p->at++;
-        p->done = 0;
-    }
-    if (p->at == p->count) {
-        return bytes_of(NULL, 0);
-    }
-    size_t left = p->runs[p->at].size - p->done;
-    struct bytes piece = bytes_of(p->runs[p->at].at + p->done, left < max ? left : max);
-    p->done += piece.size;
-    return piece;
-}
-
-/* Seals one record: from where it lies, or gathered from smaller pieces. */
-static int seal_record(struct tls_pipe *p, struct place *from, size_t *size)
-{
-    uint8_t stage[TLS_RECORD_MAX];
-    struct bytes piece = next_piece(from, sizeof stage);
-    *size = piece.size;
-    if (piece.size == sizeof stage) {
-        return tls_session_write(p->session, piece);
-    }
-    for (size_t staged = 0; piece.size > 0; *size = staged) {
-        memcpy(stage + staged, piece.at, piece.size);
-        staged += piece.size;
-        piece = next_piece(from, sizeof stage - staged);
-    }
-    return tls_session_write(p->session, bytes_of(stage, *size));
-}
-
 /* Seals one batch and sends it. */
-static int write_batch(struct tls_pipe *p, struct place *from, size_t *size)
+static int write_batch(struct tls_pipe *p, struct sealing *from, size_t *size)
 {
     size_t one = 0;
     int rc = text_reserve(&p->sealed, SEALED_ROOM) == NULL ? ERR_NOMEM : 0;
     *size = 0;
     do {
-        rc = rc == 0 ? seal_record(p, from, &one) : rc;
+        rc = rc == 0 ? sealing_record(from, p->session, &one) : rc;
         *size += one;
     } while (rc == 0 && one > 0 && *size < TLS_PIPE_BATCH_SIZE);
     return rc == 0 ? tls_pipe_flush(p) : rc;
@@ -169,7 +131,7 @@ static int write_batch(struct tls_pipe *p, struct place *from, size_t *size)
 
 int tls_pipe_write(struct tls_pipe *p, const struct bytes *runs, size_t count, size_t *sent)
 {
-    struct place from = {.runs = runs, .count = count};
+    struct sealing from = {.runs = runs, .count = count};
     size_t size = TLS_PIPE_BATCH_SIZE;
     *sent = 0;
     if (tls_pipe_flush(p) != 0) {

@@ -7,6 +7,21 @@ import socket
 import time
 
 
+class Door(tuple):
+    """An address, (host, port), that speaks TLS; `context` is the client's (ssl)."""
+
+    def __new__(cls, address, context):
+        one = super().__new__(cls, address)
+        one.context = context
+        return one
+
+
+def connection_to(address, timeout):
+    if isinstance(address, Door):
+        return http.client.HTTPSConnection(*address, timeout=timeout, context=address.context)
+    return http.client.HTTPConnection(*address, timeout=timeout)
+
+
 class Answer:
     """What a server answered: status, headers (any case, several of a name), body."""
 
@@ -35,7 +50,7 @@ class Answer:
 def call(address, method, target, body=None, headers=(), timeout=15):
     """One request on a connection of its own."""
     pairs = headers.items() if isinstance(headers, dict) else headers
-    connection = http.client.HTTPConnection(*address, timeout=timeout)
+    connection = connection_to(address, timeout)
     try:
         begun = time.monotonic()
         named = {k.lower() for k, _ in pairs}
@@ -65,6 +80,8 @@ class Raw:
         self.socket.settimeout(timeout)
         self.socket.connect(tuple(address))
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if isinstance(address, Door):
+            self.socket = address.context.wrap_socket(self.socket, server_hostname=address[0])
         self.buffered = b''
 
     def __enter__(self):

@@ -8,7 +8,8 @@ import subprocess
 import threading
 import time
 
-from http_client import Raw, call
+from http_client import Door, Raw, call
+from secrets_of_tests import client_context, https_settings
 
 TREE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 BINARY = os.environ.get('CALLBACKD_BIN') or os.path.join(TREE, 'build/dev/callbackd')
@@ -89,7 +90,7 @@ class Node(Client):
 
     def __init__(self, functions=None, settings=None, arguments=(), env=None, binary=None):
         command = [binary or BINARY, '--listen', '127.0.0.1:0', '--admin', '127.0.0.1:0']
-        merged = {'shutdown.delay_ms': 0, **(settings or {})}
+        merged = {'shutdown.delay_ms': 0, **https_settings(), **(settings or {})}
         if os.geteuid() != 0:  # else only root sees a node's descriptors, and tests count them
             merged.setdefault('debug.core_dumps', 'true')
         for name, target in (functions or {}).items():
@@ -112,6 +113,9 @@ class Node(Client):
         first = self.events('ready')[0]
         self.api = self.address(first['listen'])
         self.admin = self.address(first['admin'])
+        if 'tls.cert' in merged:
+            self.api = Door(self.api, client_context())
+            self.admin = Door(self.admin, client_context())
         self.cluster = self.address(first['cluster']) if first.get('cluster') else None
 
     @staticmethod

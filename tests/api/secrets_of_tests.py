@@ -4,10 +4,9 @@ import atexit
 import os
 import secrets
 import shutil
+import ssl
 import subprocess
 import tempfile
-
-DAY = 86400
 
 
 class Folder:
@@ -94,3 +93,29 @@ class Authority:
         """Of a node of the cluster `name`."""
         cert, key = self.issue(f'DNS:{name}', **options)
         return {'cluster.tls.cert': cert, 'cluster.tls.key': key, 'cluster.tls.ca': self.cert}
+
+
+def https_authority():
+    """The one whose certificates the test clients trust."""
+    if not hasattr(https_authority, 'one'):
+        https_authority.one = Authority('https')
+        https_authority.pair = https_authority.one.issue('IP:127.0.0.1,DNS:localhost')
+    return https_authority.one
+
+
+def https_settings(https=None):
+    """Settings of a node that speaks HTTPS: when asked for, or with CALLBACKD_TEST_HTTPS=1."""
+    if not (os.environ.get('CALLBACKD_TEST_HTTPS') == '1' if https is None else https):
+        return {}
+    https_authority()
+    cert, key = https_authority.pair
+    return {'tls.cert': cert, 'tls.key': key}
+
+
+def client_context(version=None):
+    """For a client that checks the certificate. `version`: the only one that it speaks."""
+    context = ssl.create_default_context(cafile=https_authority().cert)
+    context.set_alpn_protocols(['http/1.1'])
+    if version is not None:
+        context.minimum_version = context.maximum_version = version
+    return context
