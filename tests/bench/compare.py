@@ -6,9 +6,9 @@
 
 Servers share one core, the load generator has another; they run in turn, several rounds, and
 what is told are medians and ratios of medians within this one run. Sections: cycle, sizes,
-latency, upstream, growth, idle, expiry, counts. --write puts tables and picture into docs/,
-and leaves sections that were not measured as they are. Installs redis-server, nginx, valgrind
-and strace when they are missing (as root).
+latency, upstream, growth, idle, expiry, counts, tls. --write puts tables and picture into
+docs/, and leaves sections that were not measured as they are. Installs redis-server, nginx,
+valgrind and strace when they are missing (as root).
 """
 import argparse
 import json
@@ -26,6 +26,7 @@ import urllib.request
 import instructions
 import report
 import servers
+import tls_price
 
 TREE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 MS = 1000.0
@@ -254,9 +255,13 @@ def section_counts(bench):
                                for what in ('instructions', 'allocations', 'syscalls')}
 
 
+def section_tls(bench):
+    bench.results['tls'] = tls_price.measure(bench)
+
+
 SECTIONS = {'cycle': section_cycle, 'sizes': section_sizes, 'latency': section_latency,
             'upstream': section_upstream, 'growth': section_growth, 'idle': section_idle,
-            'expiry': section_expiry, 'counts': section_counts}
+            'expiry': section_expiry, 'counts': section_counts, 'tls': section_tls}
 
 
 def install_missing():

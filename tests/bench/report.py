@@ -2,6 +2,8 @@
 import os
 import statistics
 
+import tls_price
+
 
 
 def median_of(runs):
@@ -101,7 +103,8 @@ def section_text(name, r):
     if name == 'upstream':
         return '### Upstream calls over plain HTTP\n\n' + measured_table(r)
     return {'growth': growth_text, 'idle': idle_text, 'expiry': expiry_text,
-            'counts': counts_text}[name](r)
+            'counts': counts_text,
+            'tls': lambda one: tls_price.text(one, table)}[name](r)
 
 
 def picture(all_, path):

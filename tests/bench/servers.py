@@ -4,6 +4,7 @@ import atexit
 import json
 import os
 import socket
+import ssl
 import subprocess
 import tempfile
 import time
@@ -127,11 +128,12 @@ def _ready(process, log_path):
     raise SystemExit(f'callbackd did not start: {open(log_path, encoding="utf-8").read()}')
 
 
-def _wait_joined(admin):
+def _wait_joined(admin, scheme):
     until = time.monotonic() + 30
     while time.monotonic() < until:
         try:
-            with urllib.request.urlopen(f'http://{admin}/readyz', timeout=2) as answer:
+            with urllib.request.urlopen(f'{scheme}://{admin}/readyz', timeout=2,
+                                        context=ssl._create_unverified_context()) as answer:
                 if answer.status == 200:
                     return
         except OSError:
@@ -164,5 +166,5 @@ def callbackd(build, count=1, functions=('echo=builtin:echo',), **settings):
         s.nodes.append(event['listen'])
         s.admins.append(event['admin'])
     for admin in s.admins:
-        _wait_joined(admin)
+        _wait_joined(admin, 'https' if 'tls.cert' in given else 'http')
     return s

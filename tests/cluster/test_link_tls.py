@@ -1,15 +1,18 @@
 """Links between nodes are TLS 1.3: nothing of a callback can be read on them, and nobody joins
 without the cluster's secret or a certificate for its name (docs/tls.md)."""
 import os
+import re
 import signal
 import socket
 import ssl
+import subprocess
 import time
 import uuid
 
 import pytest
-from node import Node, run_callbackd
-from secrets_of_tests import Authority, new_secret, write_secrets
+from http_client import Door
+from node import TREE, Node, run_callbackd
+from secrets_of_tests import Authority, client_context, new_secret, write_secrets
 from test_faults import Load
 from wire import Peer
 
@@ -392,6 +395,27 @@ def test_files_that_cannot_be_used_end_the_start_with_a_word(tmp_path, authority
     assert 'chmod 600' in start_fails(here, f'cluster.secret_file={secret}')
     short = write_secrets(tmp_path / 'short', 'x' * 31)
     assert '31 characters' in start_fails(here, f'cluster.secret_file={short}')
+
+
+def test_the_documents_commands_make_files_that_work(cluster, tmp_path):
+    """docs/tls.md, its `sh` blocks as they stand there."""
+    with open(os.path.join(TREE, 'docs/tls.md'), encoding='utf-8') as stream:
+        blocks = re.findall(r'```sh\n(.*?)```', stream.read(), re.S)
+    assert len(blocks) == 3
+    done = subprocess.run(['bash', '-e', '-c', ''.join(blocks)], cwd=tmp_path,
+                          capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    made = {name: str(tmp_path / name) for name in os.listdir(tmp_path)}
+    https = {'tls.cert': made['api.pem'], 'tls.key': made['api.key']}
+    for links in ({'cluster.secret_file': made['links.secret']},
+                  {'cluster.tls.cert': made['node1.pem'], 'cluster.tls.key': made['node1.key'],
+                   'cluster.tls.ca': made['ca.pem']}):
+        cluster(2, settings={'cluster.name': 'payments', **links}, tls=False)
+    node = Node({}, https)
+    node.admin = Door(node.admin, client_context(trusted=made['api.pem']))
+    assert node.admin_call('GET', '/healthz').status == 200
+    node.stop()
+    assert [e for e in node.records if 'warning' in e] == []
 
 
 def test_a_secret_that_everybody_may_read_is_a_warning(tmp_path):
