@@ -1,5 +1,6 @@
 #include "lib_world.h"
 
+#include "crypto/tls.h"
 #include "io/address.h"
 
 #include <stdio.h>
@@ -119,6 +120,31 @@ static void on_trouble(void *owner, struct bytes address, const char *what)
     n->troubles++;
 }
 
+struct tls *world_tls;
+
+int world_secure(void **state)
+{
+    (void)state;
+    char path[] = "/tmp/callbackd-secret-XXXXXX";
+    static const char secret[] = "0123456789abcdef0123456789abcdef\n";
+    int fd = mkstemp(path); /* for its owner only */
+    assert_true(fd >= 0);
+    assert_int_equal(write(fd, secret, sizeof secret - 1), sizeof secret - 1);
+    close(fd);
+    const struct tls_config config = {
+        .use = TLS_FOR_PEERS, .prefix = "", .secrets = path, .cluster_name = "world"};
+    int rc = tls_open(&world_tls, &config, NULL);
+    unlink(path);
+    return rc;
+}
+
+int world_plain(void **state)
+{
+    (void)state;
+    tls_free(&world_tls);
+    return 0;
+}
+
 void node_open(struct node *n, struct loop *l, const char *name, const char *seeds)
 {
     struct bytes seed = bytes_text(seeds);
@@ -131,6 +157,7 @@ void node_open(struct node *n, struct loop *l, const char *name, const char *see
                                   .seeds = &seed,
                                   .seed_count = seeds == NULL ? 0 : 1,
                                   .budget = &n->budget,
+                                  .tls = world_tls,
                                   .events = {on_seed, on_opened, on_accepted, on_closed,
                                              on_message, on_unsent, frame_max, on_trouble, n}};
     if (peers_open(&n->peers, l, &config, &em) != 0) {

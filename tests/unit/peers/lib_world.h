@@ -42,6 +42,13 @@ struct node {
     struct buf *keep;         /* the last body received, shared */
 };
 
+/* While it is set, node_open() makes nodes with encrypted links. */
+extern struct tls *world_tls;
+
+/* Group set-up and tear-down of cmocka: TLS with a secret. */
+int world_secure(void **state);
+int world_plain(void **state);
+
 void node_open(struct node *n, struct loop *l, const char *name, const char *seeds);
 void node_dial(struct node *n, const char *address, enum msg_lane lane);
 void node_send(struct node *n, uint64_t link, const struct msg *m);

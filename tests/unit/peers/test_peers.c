@@ -374,5 +374,6 @@ int main(void)
         cmocka_unit_test(seeds_are_said_with_every_address_of_a_name),
         cmocka_unit_test(wrong_seed_is_said_at_the_start),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    int failed = cmocka_run_group_tests_name("plain", tests, NULL, NULL);
+    return failed + cmocka_run_group_tests_name("TLS", tests, world_secure, world_plain);
 }
