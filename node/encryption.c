@@ -91,3 +91,15 @@ size_t encryption_sample(const struct encryption *e, struct metrics_tls *out, si
     size_t n = sample(e->clients, "clients", out, max);
     return n + sample(e->peers, "peers", out + n, max - n);
 }
+
+size_t encryption_ends(const struct encryption *e, struct metrics_end out[2])
+{
+    size_t n = 0;
+    if (e->clients != NULL && tls_expires_at_s(e->clients) > 0) {
+        out[n++] = (struct metrics_end){"clients", tls_expires_at_s(e->clients)};
+    }
+    if (e->peers != NULL && tls_expires_at_s(e->peers) > 0) {
+        out[n++] = (struct metrics_end){"peers", tls_expires_at_s(e->peers)};
+    }
+    return n;
+}

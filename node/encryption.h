@@ -28,4 +28,7 @@ void encryption_close(struct encryption *e);
 /* For the metrics: fills `out`, at most `max` of them; how many. */
 size_t encryption_sample(const struct encryption *e, struct metrics_tls *out, size_t max);
 
+/* Likewise; of those that have a certificate. */
+size_t encryption_ends(const struct encryption *e, struct metrics_end out[2]);
+
 #endif

@@ -15,6 +15,7 @@ struct telemetry {
     struct metrics_link links[LINKS_MAX];
     struct metrics_count link_events[LINK_EVENTS_MAX];
     struct metrics_tls tls[TLS_MAX];
+    struct metrics_end ends[2];
 };
 
 struct telemetry *telemetry_new(const struct telemetry_config *config)
@@ -91,6 +92,8 @@ void telemetry_print(struct telemetry *t, const struct core *core,
         .connections_made_way = http_server_made_way(api),
     };
     metrics_sample_core(&sample, core, loop_now_ms(t->config.loop));
+    sample.ends = t->ends;
+    sample.end_count = encryption_ends(t->config.encryption, t->ends);
     sample.tls = t->tls;
     sample.tls_count = encryption_sample(t->config.encryption, t->tls, TLS_MAX);
     if (peers != NULL) {

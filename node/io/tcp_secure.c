@@ -11,6 +11,9 @@
 #define BATCHES_AT_ONCE 8u /* sealed in one go, while the system takes them */
 #define AGAIN_MS        1u
 
+/* A batch, and what TLS itself has to say. Who makes it say more, and reads nothing, goes. */
+#define SEALED_MAX (TCP_SECURE_BATCH + 32768u)
+
 /* What tcp_stream_write() was given and could not hand over at once. */
 struct queued_write {
     struct list link;
@@ -57,6 +60,9 @@ static int pull(void *owner, uint8_t *to, size_t size, size_t *got)
 static bool push(void *owner, struct bytes sealed)
 {
     struct tcp_secure *t = ((struct tcp_stream *)owner)->secure;
+    if (t->sealed.size + sealed.size > SEALED_MAX) {
+        return false;
+    }
     text_add(&t->sealed, sealed);
     return !text_failed(&t->sealed);
 }

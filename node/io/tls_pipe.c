@@ -10,6 +10,9 @@
 /* A batch in its records; each may be 256 bytes longer sealed (RFC 8446 5.2). */
 #define SEALED_ROOM (TLS_PIPE_BATCH_SIZE + 8 * 256u)
 
+/* And what TLS itself has to say. Who makes it say more, and reads nothing, goes. */
+#define SEALED_MAX (SEALED_ROOM + 32768u)
+
 struct tls_pipe {
     struct tls_session *session;
     struct text sealed; /* to be sent, from `sent` on */
@@ -43,6 +46,9 @@ static int pull(void *owner, uint8_t *to, size_t size, size_t *got)
 static bool push(void *owner, struct bytes sealed)
 {
     struct tls_pipe *p = owner;
+    if (p->sealed.size - p->sent + sealed.size > SEALED_MAX) {
+        return false;
+    }
     text_add(&p->sealed, sealed);
     return !text_failed(&p->sealed);
 }

@@ -60,6 +60,12 @@ struct metrics_tls {
     struct metrics_count count;
 };
 
+/* When the certificate that is shown at one of them ends. */
+struct metrics_end {
+    const char *port;
+    uint64_t at_s; /* since 1970 */
+};
+
 /* All that others counted, at the moment of asking. NULL pointers are left out. */
 struct metrics_sample {
     struct bytes node_name;
@@ -74,6 +80,8 @@ struct metrics_sample {
     size_t link_event_count;
     const struct metrics_tls *tls;
     size_t tls_count;
+    const struct metrics_end *ends;
+    size_t end_count;
     uint64_t log_dropped;
     uint64_t connections, connections_refused, connections_made_way;
 };

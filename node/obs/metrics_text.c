@@ -271,6 +271,14 @@ static void print_tls(const struct page *p, const struct row *row)
     }
 }
 
+static void print_ends(const struct page *p, const struct row *row)
+{
+    for (size_t i = 0; i < p->sample->end_count; i++) {
+        begin_sample(p->out, row->name, "port", bytes_text(p->sample->ends[i].port));
+        end_sample(p->out, p->sample->ends[i].at_s);
+    }
+}
+
 static void print_claims(const struct page *p, const struct row *row)
 {
     const struct cluster_counters *c = p->sample->cluster;
@@ -410,6 +418,8 @@ static const struct row rows[] = {
      "What happened on the links to other nodes, by kind.", .print = print_link_events},
     {"callbackd_tls_handshakes_total", "counter",
      "TLS handshakes with clients and peers, by how they ended.", .print = print_tls},
+    {"callbackd_tls_certificate_expires_timestamp_seconds", "gauge",
+     "When the certificate ends that is shown there.", .print = print_ends},
     {"callbackd_cluster_events_total", "counter", "What happened in the cluster, by kind.",
      .print = print_cluster_events},
     {"callbackd_loop_lag_seconds", "gauge",

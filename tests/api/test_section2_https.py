@@ -69,6 +69,8 @@ def test_tls_1_2_and_1_3_are_served(node, version):
             raw.send('GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n')
             assert raw.answer().status in (200, 404)
     assert call(Door(node.admin, client_context(version)), 'GET', '/healthz').status == 200
+    ends = 'callbackd_tls_certificate_expires_timestamp_seconds{port="clients"}'
+    assert time.time() + 86400 < node.metrics()[ends] < time.time() + 3 * 86400
 
 
 @pytest.mark.parametrize('size', [0, 1, 16384, 16385, 100_000, 12 << 20])
