@@ -204,3 +204,56 @@ def test_a_node_that_leaves_under_load_loses_nothing(cluster):
     found = race.report()
     assert oneshot.lost(found) == 0, found
     nodes.wait_members('abc', seconds=5)
+
+
+POISON = """#!/bin/sh
+read -r word
+[ "$word" = poison ] && kill -9 $PPID
+echo "well, $word"
+"""
+
+
+def test_poison_takes_two_nodes_and_no_third(cluster, tmp_path):
+    """PROTOCOL.md 6: at most max_attempts (2). A program that kills its node ends `failed`, and
+    the cluster serves on."""
+    program = tmp_path / 'poison'
+    program.write_text(POISON)
+    program.chmod(0o755)
+    nodes = cluster(5, functions={'poison': f'exec:{program}'},
+                    settings={'callback.ttl_ms': 5000})
+    guid = nodes.post('a', 'poison', b'poison\n')
+    dead = set()
+
+    def has_failed():
+        dead.update(one for one in nodes.names if nodes[one].process.poll() is not None)
+        alive = [one for one in nodes.names if one not in dead]
+        try:
+            answer = nodes.status(alive[0], guid)
+        except OSError:
+            return False  # it has just died of it
+        return answer.status == 200 and answer.json()['status'] == 'failed'
+
+    nodes.until(has_failed, 30, 'that the poison has failed')
+    time.sleep(1)
+    dead.update(one for one in nodes.names if nodes[one].process.poll() is not None)
+    alive = [one for one in nodes.names if one not in dead]
+    print(f'the poison has killed {sorted(dead)}')
+    assert 'a' in dead and len(dead) == 2
+    for one in dead:
+        nodes[one].kill()  # it has ended, by no fault of this test
+    for one in alive:
+        told = nodes.status(one, guid).json()
+        assert (told['status'], told['attempt']) == ('failed', 2), told
+    # Two of its three arbiters are dead: its problem document may be out of reach (strict).
+    got = nodes.collect(alive[0], guid, wait=1000)
+    slug = {502: '/problems/node-lost', 503: '/problems/no-quorum'}
+    assert got.json()['type'] == slug[got.status], got
+    for one in alive:
+        assert nodes.collect(alive[0], nodes.post(one, 'poison', b'on\n'),
+                             wait=3000).body == b'well, on\n'
+    for one in dead:
+        nodes.restart(one)
+    nodes.wait_members(nodes.names)
+    for one in nodes.names:
+        assert nodes.collect('c', nodes.post(one, 'poison', b'fine\n'),
+                             wait=3000).body == b'well, fine\n'
