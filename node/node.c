@@ -117,6 +117,7 @@ static void drain(void *owner)
     n->draining = true;
     log_end(log_begin(n->log, LOG_INFO, "draining"));
     timer_start(n->end_timer, n->config->shutdown.delay_ms);
+    http_server_say_goodbye(n->api);
     core_drain(n->core, loop_now_ms(n->loop));
     driver_pump(n->driver);
 }

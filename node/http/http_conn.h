@@ -55,6 +55,7 @@ struct http_server {
     size_t address_size;
     char address[ADDRESS_TEXT_MAX];
     bool listener_open; /* until its last event */
+    bool is_leaving;    /* each answer says goodbye */
     bool draining;
     bool closing;
     uint8_t chunk[HTTP_CHUNK_SIZE]; /* what is read now, of whichever connection */

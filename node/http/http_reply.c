@@ -13,7 +13,7 @@ static bool must_close(const struct http_conn *c)
     const struct http_exchange *x = c->x;
     bool can_skip =
         !x->head.is_chunked && !x->head.expects_continue && x->head.size <= HTTP_SKIP_MAX;
-    return x->answer.close || !x->head.keep_alive || c->server->draining ||
+    return x->answer.close || !x->head.keep_alive || c->server->is_leaving ||
            (!x->is_read && !can_skip);
 }
 

@@ -115,8 +115,14 @@ void http_server_stop_listening(struct http_server *s)
     tcp_listener_close(&s->listener);
 }
 
+void http_server_say_goodbye(struct http_server *s)
+{
+    s->is_leaving = true;
+}
+
 void http_server_drain(struct http_server *s)
 {
+    s->is_leaving = true;
     s->draining = true;
     if (s->conn_count == 0 && s->config.on_empty != NULL) {
         s->config.on_empty(s->config.owner);

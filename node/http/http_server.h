@@ -77,7 +77,11 @@ struct bytes http_server_address(const struct http_server *s);
 /* Accepts no more connections; the existing ones are served on. */
 void http_server_stop_listening(struct http_server *s);
 
-/* From now on each answer closes its connection, and idle connections are closed. */
+/* From now on each answer closes its connection: so that hardly any is left on which a request
+ * could cross our end of it. Idle connections stay, and new ones are served. */
+void http_server_say_goodbye(struct http_server *s);
+
+/* Likewise, and idle connections are closed. */
 void http_server_drain(struct http_server *s);
 
 /* Closes everything; exchanges get their last word from inside this call or later. */

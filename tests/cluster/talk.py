@@ -45,7 +45,12 @@ class Talk:
         return found
 
     def alive(self, name):
-        return {one for one, state in self.members(name).items() if state == 'alive'}
+        """Nobody, while it does not answer: it may just be starting."""
+        try:
+            members = self.members(name)
+        except OSError:
+            return set()
+        return {one for one, state in members.items() if state == 'alive'}
 
     def is_ready(self, name):
         try:
