@@ -4,7 +4,8 @@
  * driver -> admin -> both listeners
  *
  * The end: SIGTERM, SIGINT or POST /v1/drain -> core_drain() -> shutdown.delay_ms over and
- * EFFECT_DRAINED seen -> the last clients get LAST_CLIENTS_MAX_MS -> everything is closed, the
+ * EFFECT_DRAINED seen -> nobody connects any more, the last requests are read for
+ * LAST_REQUESTS_MS -> the last clients get LAST_CLIENTS_MAX_MS -> everything is closed, the
  * loop runs empty. */
 #include "node.h"
 
@@ -26,6 +27,7 @@
 #include <signal.h>
 #include <stdlib.h>
 
+#define LAST_REQUESTS_MS    100u
 #define LAST_CLIENTS_MAX_MS 5000u
 
 struct node {
@@ -50,7 +52,7 @@ struct node {
     struct webhook_sender *webhooks;
     struct webhook_allow allow;
     struct http_server *api, *admin_server;
-    bool draining, delay_over, drained, finishing, ended;
+    bool draining, delay_over, drained, closing, finishing, ended;
 };
 
 /* --- the end --------------------------------------------------------------------------------
@@ -68,15 +70,23 @@ static void end(struct node *n)
     turn_end_close(&n->turn_end);
 }
 
-/* Clients that wait for an answer keep the node up a little longer. */
+/* Nobody connects any more. Who has just done so may have sent a request that is not read yet.
+ */
 static void end_when_all_is_said(struct node *n)
 {
-    if (!n->delay_over || !n->drained || n->finishing || n->ended) {
+    if (!n->delay_over || !n->drained || n->closing || n->ended) {
         return;
     }
+    n->closing = true;
+    http_server_stop_listening(n->api);
+    timer_start(n->end_timer, http_server_connection_count(n->api) == 0 ? 0 : LAST_REQUESTS_MS);
+}
+
+/* Clients that wait for an answer keep the node up a little longer. */
+static void finish(struct node *n)
+{
     n->finishing = true;
     timer_start(n->end_timer, LAST_CLIENTS_MAX_MS);
-    http_server_stop_listening(n->api);
     http_server_drain(n->api); /* on_no_client() follows, maybe from inside */
 }
 
@@ -85,12 +95,14 @@ static void on_end_timer(void *owner)
     struct node *n = owner;
     if (n->finishing) {
         end(n); /* without those who still have not gone */
-        return;
+    } else if (n->closing) {
+        finish(n);
+    } else {
+        n->delay_over = true;
+        core_finish(n->core, loop_now_ms(n->loop));
+        driver_pump(n->driver);
+        end_when_all_is_said(n);
     }
-    n->delay_over = true;
-    core_finish(n->core, loop_now_ms(n->loop));
-    driver_pump(n->driver);
-    end_when_all_is_said(n);
 }
 
 static void on_drained(void *owner)
