@@ -2,8 +2,10 @@
 Offers what Cluster (tests/cluster/cluster_nodes.py) offers for processes."""
 import json
 import os
+import secrets
 import shutil
 import subprocess
+import tempfile
 import threading
 import time
 
@@ -43,6 +45,7 @@ class Compose(Talk):
         self.file = file or os.path.join(HERE, folder, 'docker-compose.yml')
         self.project = f'cbtest-{folder}-{os.getpid()}'
         self.paused, self.cut, self.bursts = set(), set(), None
+        self.secret = self.make_secret()
         try:
             self.compose('up', '-d', '--no-build')
             self.find()
@@ -56,7 +59,18 @@ class Compose(Talk):
             raise
 
     def compose(self, *words, seconds=120):
-        return run(*COMPOSE, '-p', self.project, '-f', self.file, *words, seconds=seconds)
+        return run(*COMPOSE, '-p', self.project, '-f', self.file, *words, seconds=seconds,
+                   env={'CLUSTER_SECRET': self.secret.name})
+
+    @staticmethod
+    def make_secret():
+        """The keyring of this cluster's links. The containers' user is not ours: it may be read
+        by everybody, and goes with the test."""
+        made = tempfile.NamedTemporaryFile('w', prefix='cbtest-secret-', encoding='ascii')
+        os.fchmod(made.fileno(), 0o644)
+        made.write(secrets.token_urlsafe(32) + '\n')
+        made.flush()
+        return made
 
     # Who is where.
 
@@ -176,6 +190,7 @@ class Compose(Talk):
             self.resume(name)
         self.compose('kill')
         self.compose('down', '-t', '1', '--remove-orphans', '-v')
+        self.secret.close()
 
 
 class UserFile:
