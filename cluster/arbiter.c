@@ -506,9 +506,6 @@ void arbiter_on_claim(struct cluster *c, uint16_t from, const struct msg_claim *
         }
         return;
     }
-    if (!trust_may_vote(c, inv, from, m)) {
-        return;
-    }
     struct arbiter_claim claim = {.counter = m->no.counter,
                                   .node = nodes_take(&c->nodes, &m->no.node),
                                   .seat = (uint8_t)seat,

@@ -6,7 +6,6 @@
 #include "cluster/ops.h"
 #include "cluster/send.h"
 #include "cluster/store.h"
-#include "cluster/votes.h"
 #include "cluster/watch.h"
 
 #include <assert.h>
@@ -119,7 +118,7 @@ static void take_here(struct cluster *c, const struct parting *p, uint32_t i,
 /* Ends the claim, and with it the entry: everywhere, or for its token only. */
 void claim_take(struct cluster *c, struct op *op, enum invocation_state end)
 {
-    assert(watch_grants(op) >= votes_needed(c, op)); /* S5 */
+    assert(op->has_won); /* S5 */
     bool keeps = op->purpose == CLAIM_COLLECT && !guid_equal(&op->token, &no_token);
     const struct invocation *inv = store_find(c, &op->guid);
     struct parting p;

@@ -445,7 +445,8 @@ const struct watch *claims_watch(const struct cluster *c, const struct op *op)
 
 bool claims_has_quorum(const struct cluster *c, const struct op *op)
 {
-    return watch_grants(op) >= watch_quorum(c, watch_of(c, op));
+    return op->has_won &&
+           (c->config.available || watch_grants(op) >= watch_quorum(watch_of(c, op)));
 }
 
 bool claims_want(const struct cluster *c, const struct guid *guid)

@@ -105,13 +105,11 @@ static bool is_here_only(const struct cluster *c, const struct invocation *inv)
            (c->config.accept_acks == 0 || inv->arbiter_count == 1);
 }
 
-/* While its home can be asked it is the home that asks for the votes: all who want to know how
- * far it is ask there. */
-static bool may_claim_here(const struct cluster *c, const struct op *op,
-                           const struct invocation *inv)
+/* Who acts for it asks for the votes, and counts its end; all who want to know how far it is
+ * ask there. */
+static bool may_claim_here(const struct cluster *c, const struct invocation *inv)
 {
-    return inv_is_ready(inv) || inv_is_ours(inv) || op->asker != 0 ||
-           !trust_is_reachable(c, (uint16_t)inv->origin);
+    return inv_is_ready(inv) || inv->is_known || publish_is_owner(c, inv);
 }
 
 static void cancel(struct cluster *c, struct op *op)
@@ -125,7 +123,7 @@ static void cancel(struct cluster *c, struct op *op)
         store_end(c, inv, INVOCATION_CANCELED);
         answer_claim(c, op, ANSWER_DONE, INVOCATION_CANCELED);
         ops_free(c, op);
-    } else if (inv != NULL && may_claim_here(c, op, inv)) {
+    } else if (inv != NULL && may_claim_here(c, inv)) {
         op->purpose = CLAIM_CANCEL;
         op->wait_until_ms = c->now_ms + CANCEL_WAIT_MS;
         claims_join(c, op);

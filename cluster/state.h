@@ -175,6 +175,7 @@ struct op {
     uint8_t acks_needed, acks, naks; /* ACCEPT, EXEC */
     uint16_t awaited;                /* SURVEY: reports still to come */
     bool is_peek;
+    bool has_won; /* its votes sufficed; it holds them to its end */
 };
 
 /* A GUID that clients of this node wait for, whether or not it is known here. */

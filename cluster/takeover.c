@@ -242,7 +242,26 @@ static bool decides(const struct cluster *c, const struct invocation *inv, uint1
     return is_heir || inv_is_arbiter(inv, node);
 }
 
-/* Those of the orphans that `to` may lack: all about which it has a say. */
+/* The first arbiter that lives acts for its dead home. */
+static bool acts_for(const struct cluster *c, const struct invocation *inv, uint16_t node)
+{
+    uint32_t i = 0;
+    while (i < inv->arbiter_count &&
+           trust_is_dead(c, seats_voter(c, &inv->guid, inv_arbiter(inv, i), i))) {
+        i++;
+    }
+    return i < inv->arbiter_count && seats_voter(c, &inv->guid, inv_arbiter(inv, i), i) == node;
+}
+
+/* Arbiters offer to each other, so that all have it or know of its end; everybody else to who
+ * acts for the home, and hears of an end that was missed. */
+static bool may_lack(const struct cluster *c, const struct invocation *inv, uint16_t node)
+{
+    return !inv->is_over && decides(c, inv, node) &&
+           (decides(c, inv, SELF) || acts_for(c, inv, node));
+}
+
+/* Those of the orphans that `to` may lack. */
 static void offer(struct cluster *c, const struct step *s, struct member *to)
 {
     const struct seqmap *seqs = &nodes_at(&c->nodes, s->origin)->seqs;
@@ -251,7 +270,7 @@ static void offer(struct cluster *c, const struct step *s, struct member *to)
     uint64_t seq = s->from;
     while (at != NULL && (seq = seqmap_next_live(seqs, seq, s->to)) < s->to) {
         const struct invocation *inv = store_find_seq(c, s->origin, seq);
-        if (!inv->is_over && decides(c, inv, to->node) && decides(c, inv, SELF)) {
+        if (may_lack(c, inv, to->node)) {
             at[m.seqs.count++] = seq << 1 | inv_is_ready(inv);
         }
         seq++;

@@ -1,7 +1,6 @@
 #include "cluster/trust.h"
 
 #include "cluster/members.h"
-#include "cluster/send.h"
 
 bool trust_is_reachable(const struct cluster *c, uint16_t node)
 {
@@ -21,37 +20,6 @@ bool trust_is_dead(const struct cluster *c, uint16_t node)
 {
     const struct member *m = members_of_node(c, node);
     return node != SELF && (m == NULL || m->state == MEMBER_DEAD);
-}
-
-/* Index of this node among the arbiters. */
-static uint32_t own_index(const struct invocation *inv)
-{
-    uint32_t i = 0;
-    while (i < inv->arbiter_count && inv_arbiter(inv, i) != SELF) {
-        i++;
-    }
-    return i;
-}
-
-bool trust_may_vote(struct cluster *c, struct invocation *inv, uint16_t from,
-                    const struct msg_claim *m)
-{
-    if (!c->config.available) {
-        return true;
-    }
-    for (uint32_t i = 0; i < own_index(inv); i++) {
-        if (!trust_is_dead(c, inv_arbiter(inv, i))) {
-            struct msg deny = {.kind = MSG_DENY};
-            deny.deny.guid = m->guid;
-            deny.deny.no = m->no;
-            deny.deny.why = DENY_DEFER;
-            if (from != SELF) {
-                send_control(c, from, &deny);
-            }
-            return false;
-        }
-    }
-    return true;
 }
 
 uint16_t trust_home_of(const struct cluster *c, const struct guid *guid)

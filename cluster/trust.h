@@ -1,5 +1,5 @@
-/* What this node believes of others: whom it can ask, and when it may vote in their stead. In
- * strict mode nothing here touches safety: it decides only how long somebody waits. */
+/* What this node believes of others, and whom it can ask. In strict mode nothing here touches
+ * safety: it decides only how long somebody waits. */
 #ifndef CLUSTER_TRUST_H
 #define CLUSTER_TRUST_H
 
@@ -13,12 +13,6 @@ bool trust_is_alive(const struct cluster *c, uint16_t node);
 
 /* Dead, as far as this node knows: takeover may begin. */
 bool trust_is_dead(const struct cluster *c, uint16_t node);
-
-/* May the claim be voted on here and now? Rule A6 (available mode): not while an arbiter
- * before this one may live, and not before the vote is copied to the next one; then the
- * claimer has been told, or will be. Strict: always. */
-bool trust_may_vote(struct cluster *c, struct invocation *inv, uint16_t from,
-                    const struct msg_claim *m);
 
 /* May it exist although nobody who could be asked has heard of it? While this node has not
  * joined, and for DOUBT_MS after a node that could know became unreachable without leaving:

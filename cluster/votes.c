@@ -56,14 +56,6 @@ static bool ask(struct cluster *c, struct op *op, uint32_t i, enum answer *answe
         v->state = VOTE_REFUSED;
         return inv != NULL || tombs_find(&c->tombs, &op->guid) == NULL;
     }
-    struct msg_claim m = {.guid = op->guid,
-                          .no = {c->config.node_id, v->counter},
-                          .purpose = op->purpose,
-                          .token = op->token};
-    if (!trust_may_vote(c, inv, SELF, &m)) {
-        v->state = VOTE_ASKED;
-        return true;
-    }
     struct arbiter_claim claim = {.counter = v->counter,
                                   .node = SELF,
                                   .seat = (uint8_t)i,
@@ -167,13 +159,34 @@ bool votes_waits(const struct vote *v)
     return v->state == VOTE_ASKED || v->state == VOTE_LINED || v->state == VOTE_PROMISED;
 }
 
-/* To cancel is to let nobody else win. */
-uint32_t votes_needed(const struct cluster *c, const struct op *op)
+static bool has_those_of_the_living(const struct cluster *c, const struct op *op)
 {
     const struct watch *w = watch_of(c, op);
-    uint32_t quorum = watch_quorum(c, w);
+    uint32_t living = 0;
+    for (uint32_t i = 0; i < w->arbiter_count && living < 2; i++) {
+        if (trust_is_dead(c, watch_voter(c, w, i))) {
+            continue;
+        }
+        living++;
+        if (op->votes[i].state != VOTE_GRANTED) {
+            return false;
+        }
+    }
+    return living > 0;
+}
+
+/* To cancel is to let nobody else win. */
+static uint32_t votes_needed(const struct cluster *c, const struct op *op)
+{
+    const struct watch *w = watch_of(c, op);
     bool blocks = op->purpose == CLAIM_CANCEL && !c->config.available;
-    return blocks ? w->arbiter_count - quorum + 1 : quorum;
+    return blocks ? w->arbiter_count - watch_quorum(w) + 1 : watch_quorum(w);
+}
+
+bool votes_suffice(const struct cluster *c, const struct op *op)
+{
+    return watch_grants(op) >= votes_needed(c, op) ||
+           (c->config.available && has_those_of_the_living(c, op));
 }
 
 /* R1: how many votes there can still be. */
@@ -196,6 +209,7 @@ static void won(struct cluster *c, struct op *op)
         votes_arm(c, op);
         return;
     }
+    op->has_won = true;
     if (op->purpose == CLAIM_COLLECT) {
         fetch_begin(c, op);
         return;
@@ -213,8 +227,8 @@ void votes_judge(struct cluster *c, struct op *op)
     if (op->phase != OP_ASKING) {
         return;
     }
-    uint32_t needed = votes_needed(c, op);
-    if (watch_grants(op) >= needed) {
+    uint32_t needed = c->config.available ? 1 : votes_needed(c, op);
+    if (votes_suffice(c, op)) {
         won(c, op);
     } else if (possible_votes(c, op) < needed) {
         claim_finish(c, op, ANSWER_NO_QUORUM_LEFT, INVOCATION_QUEUED);

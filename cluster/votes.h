@@ -16,8 +16,11 @@ void votes_ask(struct cluster *c, struct op *op, bool also_yielded);
 /* Looks at the votes and does what follows. The claim may be over afterwards. */
 void votes_judge(struct cluster *c, struct op *op);
 
-/* How many make it win: a majority, or so many that nobody else can have one. */
-uint32_t votes_needed(const struct cluster *c, const struct op *op);
+/* Strict: a majority; to cancel, so many that nobody else can have one. Available: likewise, or
+ * the votes of the first two arbiters that are not dead, or of the last one that is left. Two
+ * such claims share an arbiter that has not died, unless two have, or somebody is held for
+ * dead who lives (rule A6; invariant S1a). */
+bool votes_suffice(const struct cluster *c, const struct op *op);
 
 /* The arbiter has the claim, and may still give its vote. */
 bool votes_waits(const struct vote *v);

@@ -103,9 +103,9 @@ uint16_t watch_voter(const struct cluster *c, const struct watch *w, uint32_t i)
     return seats_voter(c, &w->guid, w->arbiters[i], i);
 }
 
-uint32_t watch_quorum(const struct cluster *c, const struct watch *w)
+uint32_t watch_quorum(const struct watch *w)
 {
-    return c->config.available ? 1 : w->arbiter_count / 2u + 1;
+    return w->arbiter_count / 2u + 1;
 }
 
 uint32_t watch_grants(const struct op *op)

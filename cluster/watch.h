@@ -24,8 +24,8 @@ struct watch *watch_of(const struct cluster *c, const struct op *op);
 /* The node that votes for its i-th arbiter now. */
 uint16_t watch_voter(const struct cluster *c, const struct watch *w, uint32_t i);
 
-/* How many votes it takes. */
-uint32_t watch_quorum(const struct cluster *c, const struct watch *w);
+/* A majority of its arbiters. */
+uint32_t watch_quorum(const struct watch *w);
 uint32_t watch_grants(const struct op *op);
 
 /* The claim that asked an arbiter under that number, and which arbiter. NULL: none does now. */

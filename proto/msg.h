@@ -254,7 +254,7 @@ enum msg_claim_for {
     CLAIM_COLLECT = 1,
     CLAIM_CANCEL,
     CLAIM_FREE, /* DELETE with its token */
-    CLAIM_COPY, /* available mode, arbiter -> next arbiter: remember this vote as well */
+    CLAIM_COPY, /* reserved */
 };
 
 struct msg_claim {
@@ -281,7 +281,7 @@ enum msg_deny_why {
     DENY_EXPIRED,
     DENY_CANCELED,
     DENY_UNKNOWN,
-    DENY_DEFER,   /* available mode: an arbiter before me may live; ask it */
+    DENY_DEFER,   /* reserved */
     DENY_UNBOUND, /* to CLAIM_FREE: no token has it */
 };
 

@@ -50,7 +50,7 @@ static bool may_have_ended(const struct sim *s, const struct record *r)
     bool dropped =
         (r->flags & POST_LOSS_DROP) && (s->history.disturbed || s->history.deaths > 0);
     return (ended_us != 0 && ended_us <= s->now_us) || r->cancel_asked || r->release_asked ||
-           dropped;
+           r->stage == STAGE_REFUSED || dropped;
 }
 
 void truth_check_gone(struct sim *s, const struct record *r, const struct ask *a,
