@@ -102,7 +102,9 @@ void answer_status(struct cluster *c, const struct op *op, const struct invocati
         struct msg m;
         answer_message(c, &m, view, store_find_of(c, &op->guid, op->tenant));
         m.status.request = op->asker_request;
-        m.status.answer = view->known ? ANSWER_STATUS : ANSWER_UNKNOWN;
+        m.status.answer = view->known                        ? ANSWER_STATUS
+                          : trust_may_be_known(c, &op->guid) ? ANSWER_NO_QUORUM
+                                                             : ANSWER_UNKNOWN;
         send_control(c, op->asker, &m);
         return;
     }
@@ -166,7 +168,7 @@ void answer_message(struct cluster *c, struct msg *out, const struct invocation_
 void answer_view(struct cluster *c, struct invocation_view *out, const struct msg_status *m)
 {
     *out = (struct invocation_view){
-        .known = m->answer != ANSWER_UNKNOWN,
+        .known = m->answer != ANSWER_UNKNOWN && m->answer != ANSWER_NO_QUORUM,
         .guid = m->entry.guid,
         .function = effects_keep(&c->effects, m->function),
         .node = effects_keep(&c->effects, m->node_name),

@@ -31,7 +31,8 @@ static void peek(struct cluster *c, struct op *op, const struct invocation *inv)
 static void not_found(struct cluster *c, struct op *op)
 {
     claim_finish(c, op,
-                 trust_may_exist(c, &op->guid) ? ANSWER_NO_QUORUM_LEFT : ANSWER_NEVER_HEARD,
+                 op->in_doubt || trust_may_exist(c, &op->guid) ? ANSWER_NO_QUORUM_LEFT
+                                                               : ANSWER_NEVER_HEARD,
                  INVOCATION_QUEUED);
 }
 
@@ -339,7 +340,7 @@ static void look_again(struct cluster *c, struct op *op)
 {
     if (op->phase == OP_LOCATING) {
         if (!locate_ask(c, op)) {
-            claim_finish(c, op, ANSWER_NEVER_HEARD, INVOCATION_QUEUED);
+            not_found(c, op);
         }
     } else if (op->phase == OP_ASKING) {
         votes_ask(c, op, lose_arbiters(c, op));

@@ -38,7 +38,7 @@ static uint32_t ask_everybody(struct cluster *c, struct op *op)
     uint32_t asked = 0;
     for (struct list *l = c->members->all.next; l != &c->members->all; l = l->next) {
         const struct member *m = list_item(l, struct member, link);
-        if (members_is_alive(m) && asked < UINT8_MAX) {
+        if (trust_is_reachable(c, m->node) && asked < UINT8_MAX) {
             asked += ask(c, op, m->node);
         }
     }

@@ -211,6 +211,7 @@ static void told_elsewhere(struct cluster *c, struct op *op, const struct msg_st
     struct invocation_view view;
     answer_view(c, &view, m);
     view.guid = op->guid;
+    view.unsure = op->in_doubt;
     answer_status(c, op, &view);
     ops_free(c, op);
 }
@@ -219,9 +220,11 @@ static void told_elsewhere(struct cluster *c, struct op *op, const struct msg_st
  * not ends it. */
 static bool is_the_last_word(struct op *op, const struct msg_status *m)
 {
-    if (m->answer != ANSWER_UNKNOWN) {
+    bool doubts = m->answer == ANSWER_NO_QUORUM && op->kind != CLUSTER_OP_ASK_CANCEL;
+    if (m->answer != ANSWER_UNKNOWN && !doubts) {
         return true;
     }
+    op->in_doubt = op->in_doubt || doubts;
     if (op->tries > 0) {
         op->tries--;
     }

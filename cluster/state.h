@@ -175,7 +175,8 @@ struct op {
     uint8_t acks_needed, acks, naks; /* ACCEPT, EXEC */
     uint16_t awaited;                /* SURVEY: reports still to come */
     bool is_peek;
-    bool has_won; /* its votes sufficed; it holds them to its end */
+    bool in_doubt; /* somebody who was asked cannot tell, but might if others were asked */
+    bool has_won;  /* its votes sufficed; it holds them to its end */
 };
 
 /* A GUID that clients of this node wait for, whether or not it is known here. */

@@ -2,6 +2,8 @@
 
 #include "cluster/members.h"
 
+enum { SUCCESSOR_MS = 10000 };
+
 bool trust_is_reachable(const struct cluster *c, uint16_t node)
 {
     if (node == SELF) {
@@ -46,6 +48,20 @@ static bool is_in_doubt(const struct cluster *c, const struct member *m)
            c->now_ms - m->state_since_ms < DOUBT_MS;
 }
 
+/* A node that died has started anew, or will: its successor serves at once, and the first to
+ * ask for what it has accepted may have heard of it later than its clients. */
+static bool may_have_a_successor(const struct cluster *c, const struct member *m)
+{
+    return m->state == MEMBER_DEAD && c->now_ms - m->state_since_ms < SUCCESSOR_MS;
+}
+
+bool trust_may_be_known(const struct cluster *c, const struct guid *guid)
+{
+    uint16_t home = trust_home_of(c, guid);
+    return (home != SELF && home != 0 && trust_is_reachable(c, home)) ||
+           trust_may_exist(c, guid);
+}
+
 bool trust_may_exist(const struct cluster *c, const struct guid *guid)
 {
     if (c->members == NULL) {
@@ -59,7 +75,8 @@ bool trust_may_exist(const struct cluster *c, const struct guid *guid)
         return true;
     }
     for (const struct list *l = c->members->all.next; l != &c->members->all; l = l->next) {
-        if (is_in_doubt(c, list_item(l, struct member, link))) {
+        const struct member *m = list_item(l, struct member, link);
+        if (is_in_doubt(c, m) || (home == 0 && may_have_a_successor(c, m))) {
             return true;
         }
     }

@@ -21,6 +21,10 @@ bool trust_may_exist(const struct cluster *c, const struct guid *guid);
 
 #define DOUBT_MS 60000u
 
+/* Likewise, asked by another node, about what is not known here: its home, or somebody who is
+ * out of reach, may know. */
+bool trust_may_be_known(const struct cluster *c, const struct guid *guid);
+
 /* The member whose tag is in that GUID; 0: none is known. */
 uint16_t trust_home_of(const struct cluster *c, const struct guid *guid);
 

@@ -211,7 +211,9 @@ static uint32_t count_live(const struct sim *s)
             gone_us = r->done_us + r->ttl_ms * 1020ull + s->options.redelivery_ms * 1000ull;
         }
         bool gone = gone_us != 0 && gone_us + margin_us(s) - 1000 <= s->now_us;
-        live += r->stage != STAGE_REFUSED && !gone;
+        bool is_promised =
+            r->stage != STAGE_REFUSED || r->run_count > 0; /* it was taken over */
+        live += is_promised && !gone;
     }
     return live;
 }
