@@ -207,11 +207,13 @@ static void note_delivery(struct race *r, uint64_t at, const struct web_answer *
 static void note_lost(struct race *r, const struct entry *e)
 {
     struct race_report *p = r->report;
+    /* Whose node died while it asked may have had it served, and in strict mode nobody is
+     * served again: 503 or, when more nodes have died, 404 is what is left to say. */
     uint64_t *why = e->cut           ? &p->lost_cut
+                    : e->broken      ? &p->lost_asked
                     : e->unknown     ? &p->lost_unknown
                     : e->unavailable ? &p->lost_unavailable
                     : e->unanswered  ? &p->lost_unanswered
-                    : e->broken      ? &p->lost_asked
                                      : &p->lost_gone;
     (*why)++;
     fprintf(stderr, "oneshot: %s is lost, last answer %u%s\n", e->id, e->code,
