@@ -26,7 +26,11 @@ struct exchange {
     struct http_exchange *x;
     uint64_t begun_ns;
     uint16_t code;
-    bool reports; /* the core wants to know whether the answer left */
+    bool reports;          /* the core wants to know whether the answer left */
+    struct client *client; /* whose it is, where clients are limited */
+    bool is_asked;         /* the core has it */
+    bool is_parked;        /* it counts among those of its client that wait */
+    bool may_not_wait;     /* too many of them wait */
     struct exchange *next_spare;
 };
 
@@ -80,6 +84,12 @@ static void exchange_end(struct driver *d, struct exchange *e)
         };
         d->config.on_served(d->config.owner, &served);
     }
+    if (e->is_parked) {
+        gate_unpark(e->client);
+    }
+    if (e->client != NULL) {
+        gate_leave(d->config.gate, now(d), &e->client);
+    }
     d->open_count--;
     if (d->spare_count == SPARE_EXCHANGES_MAX) {
         free(e);
@@ -104,8 +114,12 @@ static void do_reply(struct driver *d, struct core_effect *fx)
     struct http_answer answer = {0};
     http_exchange_lend(e->x, &answer);
     e->reports = fx->reply.report_sent;
-    e->dialect->render(d->config.dialects, http_exchange_request(e->x), &e->op, &fx->reply,
-                       &answer);
+    const struct http_request *request = http_exchange_request(e->x);
+    if (e->may_not_wait && fx->reply.outcome == OUT_PENDING) {
+        gate_refuse_parked(d->config.gate, request, &answer);
+    } else {
+        e->dialect->render(d->config.dialects, request, &e->op, &fx->reply, &answer);
+    }
     e->code = answer.status;
     http_exchange_answer(e->x, &answer); /* `e` may be gone now */
 }
@@ -208,46 +222,77 @@ static bool route(struct driver *d, struct exchange *e)
     return false;
 }
 
+/* False: its client asks too much, and it is answered. *out is NULL without memory. */
+static bool come_in(struct driver *d, struct http_exchange *x, struct exchange **out)
+{
+    struct gate_visitor visitor = {.request = http_exchange_request(x), .now_ms = now(d)};
+    struct http_answer answer = {0};
+    struct exchange *e = exchange_new(d, x);
+    *out = e;
+    if (e == NULL || d->config.gate == NULL ||
+        gate_enter(d->config.gate, &visitor, &e->client, &answer)) {
+        return true;
+    }
+    e->code = answer.status;
+    http_exchange_answer(x, &answer);
+    return false;
+}
+
 bool driver_on_head(void *owner, struct http_exchange *x)
 {
     struct driver *d = owner;
     const struct http_request *r = http_exchange_request(x);
-    if (r->content_length < EARLY_ANSWER_BODY_MIN && http_request_header(r, "expect") == NULL) {
+    bool is_early =
+        r->content_length >= EARLY_ANSWER_BODY_MIN || http_request_header(r, "expect") != NULL;
+    if (!is_early && d->config.gate == NULL) {
         return true;
     }
-    struct exchange *e = exchange_new(d, x);
-    if (e == NULL) {
-        return true; /* driver_on_request() will say so */
-    }
-    if (!route(d, e)) {
+    struct exchange *e;
+    if (!come_in(d, x, &e)) {
         return false;
     }
-    http_exchange_set_data(x, 0);
-    e->code = 0;
-    exchange_end(d, e);
-    return true;
+    return e == NULL || !is_early || route(d, e); /* driver_on_request() will miss it */
+}
+
+/* A GET that may wait holds its place among those of its client. */
+static void begin_wait(struct driver *d, struct exchange *e)
+{
+    http_exchange_end_with_client(e->x); /* served to nobody, the callback would be lost */
+    if (e->client == NULL || e->op.wait_ms == 0) {
+        return;
+    }
+    e->is_parked = gate_park(d->config.gate, e->client);
+    if (!e->is_parked) {
+        e->may_not_wait = true;
+        e->op.wait_ms = 0;
+    }
 }
 
 void driver_on_request(void *owner, struct http_exchange *x)
 {
     struct driver *d = owner;
-    struct exchange *e = exchange_new(d, x);
+    struct exchange *e = exchange_of(x);
+    if (e == NULL && !come_in(d, x, &e)) {
+        return;
+    }
     if (e == NULL) {
         struct http_answer answer = {.status = 503, .close = true};
-        http_exchange_set_data(x, 0);
         http_exchange_answer(x, &answer);
         return;
     }
+    memset(&e->op, 0, sizeof e->op); /* its head may have been looked at before */
+    e->begun_ns = loop_clock_ns();
     if (!route(d, e)) {
         return;
     }
     if (e->op.kind == OP_COLLECT) {
-        http_exchange_end_with_client(x); /* served to nobody, the callback would be lost */
+        begin_wait(d, e);
     }
     uint8_t random[GUID_SIZE] = {0};
     if (e->op.kind == OP_INVOKE) {
         ids_random_from(&d->ids, random);
     }
+    e->is_asked = true;
     core_request(d->config.core, now(d), &e->call, random);
     driver_pump(d);
 }
@@ -271,9 +316,11 @@ void driver_on_gone(void *owner, struct http_exchange *x)
     struct driver *d = owner;
     struct exchange *e = exchange_of(x);
     if (e == NULL) {
-        return; /* it left before its body was here */
+        return;
     }
-    core_leave(d->config.core, now(d), &e->call);
+    if (e->is_asked) { /* else it left before its body was here */
+        core_leave(d->config.core, now(d), &e->call);
+    }
     exchange_end(d, e);
     driver_pump(d);
 }

@@ -8,6 +8,7 @@
 
 #include "core/core.h"
 #include "dialects/dialect.h"
+#include "gate.h"
 #include "handlers/handler.h"
 #include "http/http_server.h"
 #include "io/loop.h"
@@ -32,6 +33,7 @@ struct driver_config {
     struct core *core;
     const struct dialect_config *dialects;
     const struct driver_target *targets;
+    struct gate *gate; /* NULL: no client is limited */
     void *owner;
     void (*on_served)(void *owner, const struct driver_served *served);
     /* The core's timer rang so late: the loop was busy with something else. */

@@ -12,6 +12,7 @@
 #include "admin.h"
 #include "driver.h"
 #include "encryption.h"
+#include "gate.h"
 #include "handlers/webhook_sender.h"
 #include "io/ids.h"
 #include "io/memory_return.h"
@@ -47,6 +48,7 @@ struct node {
     struct encryption encryption;
     struct peering *peering; /* NULL: a single node */
     struct core *core;
+    struct gate *gate; /* NULL: no client is limited */
     struct driver *driver;
     struct admin *admin;
     struct webhook_sender *webhooks;
@@ -163,8 +165,13 @@ static void on_link(void *owner, enum cluster_effect_kind kind, struct link_effe
 static void add_metrics(void *owner, struct text *out)
 {
     struct node *n = owner;
-    const struct peers *peers = n->peering == NULL ? NULL : peering_peers(n->peering);
-    telemetry_print(n->telemetry, n->core, n->api, peers, out);
+    struct telemetry_view view = {
+        .core = n->core,
+        .api = n->api,
+        .peers = n->peering == NULL ? NULL : peering_peers(n->peering),
+        .gate = n->gate,
+    };
+    telemetry_print(n->telemetry, &view, out);
 }
 
 /* Targets are opened before there is a driver: they report to the node. */
@@ -267,6 +274,11 @@ static int make_core(struct node *n, struct errmsg *em)
     return n->core == NULL ? no_memory(em) : 0;
 }
 
+static int make_gate(struct node *n, struct errmsg *em)
+{
+    return gate_open(&n->gate, n->config, wiring_seed(), em);
+}
+
 static int make_driver(struct node *n, struct errmsg *em)
 {
     struct driver_config driver = {
@@ -274,6 +286,7 @@ static int make_driver(struct node *n, struct errmsg *em)
         .core = n->core,
         .dialects = &n->dialects,
         .targets = n->targets,
+        .gate = n->gate,
         .owner = n,
         .on_served = on_served,
         .on_lag = on_lag,
@@ -446,8 +459,8 @@ static void say_ready(struct node *n)
 int node_new(struct node **out, const struct config *config, struct errmsg *em)
 {
     static int (*const steps[])(struct node *, struct errmsg *) = {
-        make_loop, make_log,    make_encryption, make_targets, make_peering,
-        make_core, make_driver, make_webhooks,   make_admin,   open_servers,
+        make_loop, make_log,    make_encryption, make_targets, make_peering, make_core,
+        make_gate, make_driver, make_webhooks,   make_admin,   open_servers,
     };
     *out = NULL;
     struct node *n = calloc(1, sizeof *n);
@@ -513,6 +526,7 @@ void node_free(struct node **n)
     }
     signals_close(&mine->signals); /* not before: a late SIGTERM must not kill what ends well */
     driver_free(&mine->driver);
+    gate_close(&mine->gate);
     admin_free(&mine->admin);
     core_free(&mine->core);
     if (mine->loop != NULL) {

@@ -16,6 +16,7 @@ struct telemetry {
     struct metrics_count link_events[LINK_EVENTS_MAX];
     struct metrics_tls tls[TLS_MAX];
     struct metrics_end ends[2];
+    struct metrics_count turned_down[GATE_REASON_COUNT];
 };
 
 struct telemetry *telemetry_new(const struct telemetry_config *config)
@@ -79,25 +80,37 @@ static void sample_links(struct telemetry *t, const struct peers *peers,
     }
 }
 
-void telemetry_print(struct telemetry *t, const struct core *core,
-                     const struct http_server *api, const struct peers *peers, struct text *out)
+/* What the gate has counted. */
+static void sample_gate(struct telemetry *t, const struct gate *gate,
+                        struct metrics_sample *out)
+{
+    struct metrics_count count;
+    out->turned_down = t->turned_down;
+    out->clients_known = gate_known(gate);
+    for (size_t n = 0; gate_refused_at(gate, n, &count.name, &count.value); n++) {
+        t->turned_down[out->turned_down_count++] = count;
+    }
+}
+
+void telemetry_print(struct telemetry *t, const struct telemetry_view *view, struct text *out)
 {
     struct metrics_sample sample = {
         .node_name = t->config.node_name,
         .store_size = t->config.budget->used,
         .store_limit = t->config.budget->limit,
         .log_dropped = log_dropped(t->config.log),
-        .connections = http_server_connection_count(api),
-        .connections_refused = http_server_turned_away(api),
-        .connections_made_way = http_server_made_way(api),
+        .connections = http_server_connection_count(view->api),
+        .connections_refused = http_server_turned_away(view->api),
+        .connections_made_way = http_server_made_way(view->api),
     };
-    metrics_sample_core(&sample, core, loop_now_ms(t->config.loop));
+    metrics_sample_core(&sample, view->core, loop_now_ms(t->config.loop));
+    sample_gate(t, view->gate, &sample);
     sample.ends = t->ends;
     sample.end_count = encryption_ends(t->config.encryption, t->ends);
     sample.tls = t->tls;
     sample.tls_count = encryption_sample(t->config.encryption, t->tls, TLS_MAX);
-    if (peers != NULL) {
-        sample_links(t, peers, &sample);
+    if (view->peers != NULL) {
+        sample_links(t, view->peers, &sample);
     }
     metrics_print(&t->metrics, &sample, out);
 }

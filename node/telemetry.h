@@ -7,6 +7,7 @@
 #include "core/core.h"
 #include "driver.h"
 #include "encryption.h"
+#include "gate.h"
 #include "http/http_server.h"
 #include "obs/log.h"
 #include "peers/peers.h"
@@ -32,8 +33,12 @@ void telemetry_served(struct telemetry *t, const struct driver_served *served);
 void telemetry_lag(struct telemetry *t, uint64_t late_ms);
 
 /* The text of GET /metrics. `peers`: NULL on a single node. */
-void telemetry_print(struct telemetry *t, const struct core *core,
-                     const struct http_server *api, const struct peers *peers,
-                     struct text *out);
+struct telemetry_view {
+    const struct core *core;
+    const struct http_server *api;
+    const struct peers *peers;
+    const struct gate *gate; /* NULL: no client is limited */
+};
+void telemetry_print(struct telemetry *t, const struct telemetry_view *view, struct text *out);
 
 #endif

@@ -109,7 +109,7 @@ struct dialect_config wiring_dialects(const struct config *config, const struct 
     };
 }
 
-static uint64_t random_seed(void)
+uint64_t wiring_seed(void)
 {
     uint8_t random[GUID_SIZE];
     uint64_t seed;
@@ -136,7 +136,7 @@ struct cluster_config wiring_cluster(const struct config *config, const struct g
         .payload_inline_nodes = PAYLOAD_INLINE_NODES,
         .retention_ms = config->status.retention_ms,
         .redelivery_ms = config->callback.redelivery_ms,
-        .seed = random_seed(),
+        .seed = wiring_seed(),
         .budget = budget,
     };
 }
@@ -156,7 +156,7 @@ struct core_config wiring_core(const struct config *config, const struct guid *n
                 .min_wait_ms = config->webhook.min_wait_ms,
                 .max_wait_ms = config->webhook.max_wait_ms,
             },
-        .seed = random_seed(),
+        .seed = wiring_seed(),
         .node_name = bytes_text(config->name),
         .budget = budget,
     };

@@ -18,6 +18,9 @@
  * are borrowed from the configuration. */
 struct function_spec *wiring_function_specs(const struct config *config);
 
+/* Random, for what strangers must not foresee. */
+uint64_t wiring_seed(void);
+
 uint32_t wiring_concurrency_total(const struct config *config);
 
 /* What dialects may know. Everything borrowed lives as long as the configuration. */

@@ -105,6 +105,10 @@ struct config {
         uint32_t head_timeout_ms, body_timeout_ms, idle_timeout_ms, write_timeout_ms;
         uint64_t body_rate_min, write_rate_min; /* bytes a second; 0: none */
         uint32_t half_close_ms;
+        struct {
+            uint32_t rate, burst, concurrency, parked; /* 0: not limited */
+            struct config_list trusted;
+        } client;
     } limits;
 
     struct {

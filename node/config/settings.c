@@ -117,6 +117,25 @@ const struct setting settings[] = {
      AT(limits.half_close_ms),
      .help = "for an answer to a client that ended its side; a GET that collects ends at once"},
 
+    {.key = "limits.client.rate", .fallback = "0", .kind = SETTING_NUMBER, .max = 1000000,
+     AT(limits.client.rate),
+     .help = "requests a second of one client (key, else address; IPv6: its /64); over it 429; "
+             "0 = not limited"},
+    {.key = "limits.client.burst", .fallback = "0", .kind = SETTING_NUMBER, .max = 1000000,
+     AT(limits.client.burst), .shown = "limits.client.rate",
+     .help = "requests that a client may save up"},
+    {.key = "limits.client.concurrency", .fallback = "0", .kind = SETTING_NUMBER,
+     .max = 1000000, AT(limits.client.concurrency),
+     .help = "requests of one client at once, uploads and waiting GETs included; over it 429; "
+             "0 = not limited"},
+    {.key = "limits.client.parked", .fallback = "0", .kind = SETTING_NUMBER, .max = 1000000,
+     AT(limits.client.parked),
+     .help = "GETs of one client that wait at once; one more gets 429 when it would have to "
+             "wait; 0 = not limited"},
+    {.key = "limits.client.trusted", .fallback = "", .kind = SETTING_NETWORKS,
+     AT(limits.client.trusted),
+     .help = "proxies whose X-Forwarded-For says who the client is; none = nobody is believed"},
+
     {.key = "shutdown.delay_ms", .fallback = "5000", .kind = SETTING_NUMBER, .max = DAY_MS,
      AT(shutdown.delay_ms), .help = "after SIGTERM: not ready, still serving, for so long"},
 

@@ -18,7 +18,8 @@ enum setting_kind {
     SETTING_CHOICE, /* one of `words`; its index is the value of the enum */
     SETTING_CODE,   /* one of `words`; the number itself is the value */
     SETTING_SEEDS,
-    SETTING_HOSTS, /* addresses, networks, host names */
+    SETTING_HOSTS,    /* addresses, networks, host names */
+    SETTING_NETWORKS, /* addresses, networks */
     SETTING_DIRS,
     SETTING_VARIABLES, /* NAME, or NAME=value */
     SETTING_RETRY_CODES,
@@ -58,7 +59,8 @@ static inline size_t setting_index(const struct setting *s)
 /* True for the kinds that are written as lists. */
 static inline bool setting_is_list(const struct setting *s)
 {
-    return s->kind == SETTING_SEEDS || s->kind == SETTING_HOSTS || s->kind == SETTING_DIRS ||
+    return s->kind == SETTING_SEEDS || s->kind == SETTING_HOSTS ||
+           s->kind == SETTING_NETWORKS || s->kind == SETTING_DIRS ||
            s->kind == SETTING_VARIABLES || s->kind == SETTING_RETRY_CODES;
 }
 

@@ -85,12 +85,18 @@ static bool is_network(struct bytes text)
     return is_ip(AF_INET6, address) && num_parse(prefix, 128, &bits) == 0;
 }
 
-bool shape_is_host_or_network(struct bytes text)
+bool shape_is_address_or_network(struct bytes text)
 {
     if (text.size > 0 && memchr(text.at, '/', text.size) != NULL) {
         return is_network(text);
     }
-    return is_ip(AF_INET6, text) || is_host(text);
+    return is_ip(AF_INET6, text) || is_ip(AF_INET, text);
+}
+
+bool shape_is_host_or_network(struct bytes text)
+{
+    bool has_slash = text.size > 0 && memchr(text.at, '/', text.size) != NULL;
+    return shape_is_address_or_network(text) || (!has_slash && is_host(text));
 }
 
 bool shape_is_function_name(struct bytes text)

@@ -11,7 +11,10 @@ bool shape_is_address(struct bytes text, bool zero_ok);
 /* shape_is_address() without port 0, or dns:NAME:PORT. */
 bool shape_is_seed(struct bytes text);
 
-/* An IPv4 or IPv6 address, a network in CIDR, or a host name. */
+/* An IPv4 or IPv6 address, or a network in CIDR. */
+bool shape_is_address_or_network(struct bytes text);
+
+/* Likewise, or a host name. */
 bool shape_is_host_or_network(struct bytes text);
 
 #define SHAPE_FUNCTION_NAME_MAX 64 /* characters */

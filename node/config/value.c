@@ -218,6 +218,9 @@ static int check_item(const struct setting *s, struct bytes item, struct errmsg 
     case SETTING_SEEDS:
         is_good = shape_is_seed(item);
         break;
+    case SETTING_NETWORKS:
+        is_good = shape_is_address_or_network(item);
+        break;
     case SETTING_VARIABLES:
         is_good = shape_is_variable(item) && !bytes_cut_front(&item, "Http_");
         break;
@@ -360,6 +363,7 @@ int value_parse(const struct setting *s, struct bytes text, void *base, struct e
     case SETTING_HOSTS:
     case SETTING_DIRS:
     case SETTING_VARIABLES:
+    case SETTING_NETWORKS:
         return parse_list(s, text, base, em);
     case SETTING_RETRY_CODES:
         return parse_retry_codes(s, text, base, em);
@@ -387,6 +391,7 @@ void value_fini(const struct setting *s, void *base)
     case SETTING_HOSTS:
     case SETTING_DIRS:
     case SETTING_VARIABLES:
+    case SETTING_NETWORKS:
         list_fini((void *)((char *)base + s->offset));
         break;
     default:

@@ -76,6 +76,9 @@ void value_allowed(const struct setting *s, struct text *out)
     case SETTING_VARIABLES:
         text_add_str(out, "a list of NAME or NAME=value, not Http_...");
         break;
+    case SETTING_NETWORKS:
+        text_add_str(out, "a list of addresses or networks (10.0.0.0/8)");
+        break;
     case SETTING_RETRY_CODES:
         text_addf(out, "a list of up to %d codes from 400 to 599", CONFIG_RETRY_CODES_MAX);
         break;
@@ -186,6 +189,7 @@ void value_print(const struct setting *s, const void *base, struct text *out)
     case SETTING_HOSTS:
     case SETTING_DIRS:
     case SETTING_VARIABLES:
+    case SETTING_NETWORKS:
         print_list(out, field);
         break;
     case SETTING_RETRY_CODES:

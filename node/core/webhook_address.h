@@ -1,5 +1,5 @@
-/* Addresses and networks as text, in every spelling that some resolver takes. Only for
- * webhook_url.c; see there. */
+/* Addresses and networks as text, in every spelling that some resolver takes. For
+ * webhook_url.c, see there, and for who a client is (clients/client_id.h). */
 #ifndef NODE_CORE_WEBHOOK_ADDRESS_H
 #define NODE_CORE_WEBHOOK_ADDRESS_H
 

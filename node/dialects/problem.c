@@ -20,6 +20,15 @@ const struct problem_kind problem_kinds[] = {
     {"too-many-connections", 503, "Too many connections",
      "As many clients are connected as limits.connections allows, and all are busy. Nothing "
      "was accepted; connect again after Retry-After seconds, or to another node."},
+    {"rate-limited", 429, "Too fast",
+     "The client asks more often than limits.client.rate allows. Nothing was done; ask again "
+     "after Retry-After seconds."},
+    {"too-many-requests", 429, "Too many requests at once",
+     "As many requests of the client are being served as limits.client.concurrency allows. "
+     "Nothing was done; ask again after Retry-After seconds."},
+    {"too-many-parked", 429, "Too many waiting requests",
+     "The callback is not ready, and as many requests of the client wait as "
+     "limits.client.parked allows. Nothing is lost; ask again after Retry-After seconds."},
     {"no-quorum", 503, "No quorum",
      "Too few of the nodes that decide about this callback can be reached. Nothing is lost; "
      "ask again after Retry-After seconds."},

@@ -84,6 +84,9 @@ struct metrics_sample {
     size_t end_count;
     uint64_t log_dropped;
     uint64_t connections, connections_refused, connections_made_way;
+    const struct metrics_count *turned_down; /* requests refused by limits.client, by reason */
+    size_t turned_down_count;
+    uint64_t clients_known;
 };
 
 /* The outcomes that are refusals, with their label `reason`. */

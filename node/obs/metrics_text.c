@@ -279,6 +279,15 @@ static void print_ends(const struct page *p, const struct row *row)
     }
 }
 
+static void print_turned_down(const struct page *p, const struct row *row)
+{
+    for (size_t i = 0; i < p->sample->turned_down_count; i++) {
+        const struct metrics_count *reason = &p->sample->turned_down[i];
+        begin_sample(p->out, row->name, "reason", bytes_text(reason->name));
+        end_sample(p->out, reason->value);
+    }
+}
+
 static void print_claims(const struct page *p, const struct row *row)
 {
     const struct cluster_counters *c = p->sample->cluster;
@@ -400,6 +409,11 @@ static const struct row rows[] = {
      "From the last byte of a request to the last of its answer.",
      .print = print_http_durations},
     {"callbackd_http_connections", "gauge", "Connections of clients.", SAMPLE(connections)},
+    {"callbackd_requests_refused_total", "counter",
+     "Requests refused because their client asks too much, by reason.",
+     .print = print_turned_down},
+    {"callbackd_clients_known", "gauge", "Clients whose limits are being counted.",
+     SAMPLE(clients_known)},
     {"callbackd_http_connections_refused_total", "counter",
      "Connections turned away: limits.connections were busy.", SAMPLE(connections_refused)},
     {"callbackd_http_connections_made_way_total", "counter",
