@@ -3,6 +3,7 @@
 #include "cluster/entries.h"
 #include "cluster/entrust.h"
 #include "cluster/handoff.h"
+#include "cluster/holdings.h"
 #include "cluster/members.h"
 #include "cluster/ops.h"
 #include "cluster/payload.h"
@@ -38,7 +39,7 @@ static int fill(struct cluster *c, struct invocation *inv, const struct cluster_
     if (rc != 0) {
         return rc;
     }
-    x->request = request_share(a->request);
+    holdings_set_request(c, inv, request_share(a->request));
     x->work = a->work;
     x->id_space = a->client_id_space;
     x->max_attempts = a->max_attempts;
@@ -249,9 +250,8 @@ static int keep_copy(struct cluster *c, struct invocation *inv, const struct msg
     if (rc != 0) {
         return rc;
     }
-    request_drop(&x->request); /* an earlier one that did not come whole */
-    x->is_partial = false;
-    x->request = request_share(m->request);
+    x->is_partial = false; /* an earlier one that did not come whole makes way */
+    holdings_set_request(c, inv, request_share(m->request));
     x->id_space = m->id_space;
     x->max_attempts = m->max_attempts;
     inv->attempt = m->attempt;
@@ -353,7 +353,7 @@ void accept_request_complete(struct cluster *c, struct invocation *inv, uint16_t
         buf_drop(&body);
         return;
     }
-    x->request->body = body;
+    holdings_set_request_body(c, inv, body);
     x->is_partial = false;
     copy_is_here(c, from, inv);
 }

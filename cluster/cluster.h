@@ -172,6 +172,10 @@ void cluster_unregister(struct cluster *c, uint64_t now_ms, const struct cluster
 void cluster_resolve(struct cluster *c, uint64_t now_ms, uint64_t ticket,
                      const struct cluster_name *name);
 
+/* Bytes that this node holds for a tenant: entries, requests and callbacks, its copies of those
+ * of other nodes included. Empty: 0, as for who is not known. */
+uint64_t cluster_tenant_bytes(const struct cluster *c, struct bytes tenant);
+
 /* --- what the core answers about its own invocations ------------------------------------- */
 
 struct cluster_progress {

@@ -16,6 +16,7 @@ struct name {
     uint16_t tenant;          /* number of its name; 0: none */
     uint16_t plain;           /* of a tenant's function: the same name without a tenant */
     struct cluster_here here; /* of the plain one: summed over all tenants; store.c's */
+    uint64_t held;            /* of a tenant: bytes of what is here of it; store.c's */
 };
 
 struct names {

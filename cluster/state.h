@@ -67,9 +67,10 @@ struct extra {
     uint8_t id_space, max_attempts;
     struct seat seats[MSG_ARBITERS_MAX];
     /* Copies before the 202 (accept.c); a body on its way (payload.c). */
-    uint32_t accept_op; /* c->ops: waiting for ACCEPT_ACK, or for the ack of EXEC */
-    bool is_partial;    /* the request's body has not come whole yet */
-    bool stays;         /* it could not be handed over: it runs here (entrust.c) */
+    uint32_t accept_op;    /* c->ops: waiting for ACCEPT_ACK, or for the ack of EXEC */
+    bool is_partial;       /* the request's body has not come whole yet */
+    bool stays;            /* it could not be handed over: it runs here (entrust.c) */
+    uint32_t request_size; /* of `request`, as its tenant was charged */
 };
 
 /* One claim at an arbiter: it has the vote, or stands in line. */

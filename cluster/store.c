@@ -3,6 +3,7 @@
 #include "cluster/accept.h"
 #include "cluster/arbiter.h"
 #include "cluster/claims.h"
+#include "cluster/holdings.h"
 #include "cluster/publish.h"
 #include "cluster/view.h"
 
@@ -168,6 +169,7 @@ int store_new(struct cluster *c, const struct store_spec *spec, struct invocatio
         budget_return(c->budget, ENTRY_CHARGE);
         return rc;
     }
+    holdings_add(c, inv, ENTRY_CHARGE);
     nodes_share(&c->nodes, inv->origin);
     nodes_share(&c->nodes, inv->arbiter1);
     nodes_share(&c->nodes, inv->arbiter2);
@@ -214,7 +216,7 @@ static void extra_free(struct cluster *c, struct invocation *inv)
         budget_return(c->budget, texts_size(x));
         free(x->texts);
     }
-    request_drop(&x->request);
+    holdings_drop_request(c, inv);
     pool_free(&c->extras, inv->extra);
     inv->extra = 0;
     budget_return(c->budget, EXTRA_CHARGE);
@@ -316,6 +318,7 @@ static void take_payload(struct cluster *c, struct invocation *inv, const struct
     inv->body = result->body;
     inv->has_payload = 1;
     c->payloads++;
+    holdings_add(c, inv, invocation_bytes(inv));
 }
 
 void store_ready(struct cluster *c, struct invocation *inv, const struct store_result *r)
@@ -341,7 +344,7 @@ void store_ready(struct cluster *c, struct invocation *inv, const struct store_r
         seqmap_set_ready(&nodes_at(&c->nodes, inv->origin)->seqs, inv->seq);
     }
     if (inv->extra != 0) {
-        request_drop(&extra_at(c, inv->extra)->request);
+        holdings_drop_request(c, inv);
     }
     if (inv->is_known) {
         here_add(c, inv);
@@ -404,6 +407,7 @@ static void drop_payload(struct cluster *c, struct invocation *inv)
 {
     c->payloads -= inv->has_payload;
     inv->has_payload = 0;
+    holdings_take(c, inv, invocation_bytes(inv));
     buf_drop(&inv->headers);
     buf_drop(&inv->body);
 }
@@ -501,6 +505,7 @@ void store_free(struct cluster *c, uint32_t handle)
     if (inv->extra != 0) {
         extra_free(c, inv);
     }
+    holdings_take(c, inv, ENTRY_CHARGE);
     pool_free(&c->invocations, handle);
     budget_return(c->budget, ENTRY_CHARGE);
 }

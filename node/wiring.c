@@ -141,6 +141,12 @@ struct cluster_config wiring_cluster(const struct config *config, const struct g
     };
 }
 
+/* 0, no limit, when all of it may be had. */
+static uint64_t share_of(uint64_t size, uint32_t percent)
+{
+    return percent >= 100 ? 0 : size / 100 * percent;
+}
+
 struct core_config wiring_core(const struct config *config, const struct guid *node_id,
                                struct budget *budget)
 {
@@ -159,6 +165,7 @@ struct core_config wiring_core(const struct config *config, const struct guid *n
         .seed = wiring_seed(),
         .node_name = bytes_text(config->name),
         .budget = budget,
+        .tenant_bytes_max = share_of(config->limits.store_bytes, config->limits.tenant_share),
     };
 }
 

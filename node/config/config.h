@@ -109,6 +109,7 @@ struct config {
             uint32_t rate, burst, concurrency, parked; /* 0: not limited */
             struct config_list trusted;
         } client;
+        uint32_t tenant_share; /* percent */
     } limits;
 
     struct {

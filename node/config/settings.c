@@ -136,6 +136,11 @@ const struct setting settings[] = {
      AT(limits.client.trusted),
      .help = "proxies whose X-Forwarded-For says who the client is; none = nobody is believed"},
 
+    {.key = "limits.tenant_share", .fallback = "100", .kind = SETTING_NUMBER, .min = 1,
+     .max = 100, AT(limits.tenant_share),
+     .help = "percent of store_bytes that the invocations of one tenant may take; over it its "
+             "new work gets 429"},
+
     {.key = "shutdown.delay_ms", .fallback = "5000", .kind = SETTING_NUMBER, .max = DAY_MS,
      AT(shutdown.delay_ms), .help = "after SIGTERM: not ready, still serving, for so long"},
 

@@ -29,9 +29,10 @@ struct core_config {
     uint32_t home_tag;       /* 24 bits of our node id, for GUIDs */
     struct webhook_policy webhook;
     uint64_t seed;
-    struct bytes node_name;  /* copied */
-    struct budget *budget;   /* limits.store_bytes */
-    struct cluster *cluster; /* the core becomes its owner */
+    struct bytes node_name;    /* copied */
+    struct budget *budget;     /* limits.store_bytes */
+    uint64_t tenant_bytes_max; /* held for one tenant; 0: not limited */
+    struct cluster *cluster;   /* the core becomes its owner */
 };
 
 /* NULL: out of memory; the cluster is then still the caller's. */

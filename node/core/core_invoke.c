@@ -28,6 +28,17 @@ static bool is_full(const struct function *f)
     return f->running + f->queued + f->accepting >= f->spec.concurrency + f->spec.queue;
 }
 
+/* What runs already may still go beyond it: accepted work is finished. */
+static bool is_beyond_share(const struct core *c, const struct op_request *op)
+{
+    uint64_t limit = c->config.tenant_bytes_max;
+    if (limit == 0 || op->tenant.size == 0) {
+        return false;
+    }
+    uint64_t size = op->invoke.request.headers.size + buf_size(op->invoke.body);
+    return cluster_tenant_bytes(c->cluster, op->tenant) + size > limit;
+}
+
 /* Of what makes two requests the same: method, path, query and body. */
 static uint64_t fingerprint_of(const struct op_invoke *in)
 {
@@ -199,6 +210,8 @@ void core_invoke(struct core *c, struct call *call)
         refuse(c, call, OUT_DRAINING, f);
     } else if (is_full(f)) {
         refuse(c, call, OUT_QUEUE_FULL, f);
+    } else if (is_beyond_share(c, call->op)) {
+        refuse(c, call, OUT_TENANT_FULL, f);
     } else if (new_work(c, call, f) == NULL) {
         refuse(c, call, OUT_NO_MEMORY, f);
     } else if (in->mode == INVOKE_SYNC) {

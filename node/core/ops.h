@@ -91,7 +91,8 @@ struct invocation_info {
     X(GONE)     /* collected, expired or canceled; `info` */                                   \
     X(UNKNOWN)  /* never heard of, or forgotten */                                             \
     X(UNKNOWN_FUNCTION)                                                                        \
-    X(QUEUE_FULL) /* `info.retry_after_s`, as in all refusals that pass */                     \
+    X(QUEUE_FULL)  /* `info.retry_after_s`, as in all refusals that pass */                    \
+    X(TENANT_FULL) /* its tenant's share of the store */                                       \
     X(DRAINING)                                                                                \
     X(NO_MEMORY)                                                                               \
     X(NO_QUORUM)                                                                               \

@@ -98,6 +98,7 @@ static const struct refusal {
     [OUT_UNKNOWN] = {"unknown-invocation", NULL, 404, false},
     [OUT_UNKNOWN_FUNCTION] = {"unknown-function", NULL, 404, false},
     [OUT_QUEUE_FULL] = {"queue-full", NULL, 429, true},
+    [OUT_TENANT_FULL] = {"tenant-full", NULL, 429, true},
     [OUT_DRAINING] = {"draining", NULL, 503, true},
     [OUT_NO_MEMORY] = {"out-of-memory", NULL, 503, true},
     [OUT_NO_QUORUM] = {"no-quorum", NULL, 503, true},

@@ -256,6 +256,7 @@ static void render_refusal(const struct dialect_config *config, const struct op_
 {
     switch (reply->outcome) {
     case OUT_QUEUE_FULL:
+    case OUT_TENANT_FULL:
         answer_add_retry_after(answer, &reply->info);
         answer_text(answer, config->jube_strict_codes ? 429 : 400, text_full);
         return;

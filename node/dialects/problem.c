@@ -11,6 +11,9 @@ const struct problem_kind problem_kinds[] = {
     {"queue-full", 429, "Queue full",
      "As many invocations of the function wait as its limit allows. Nothing was accepted; ask "
      "again after Retry-After seconds."},
+    {"tenant-full", 429, "Share of the store used up",
+     "The node holds as many bytes for the tenant as limits.tenant_share allows. Nothing was "
+     "accepted; collect what is ready, or ask again after Retry-After seconds."},
     {"draining", 503, "Draining",
      "The node is shutting down and takes no new work. Nothing was accepted; ask another node, "
      "or again after Retry-After seconds."},

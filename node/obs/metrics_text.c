@@ -8,6 +8,7 @@
 const struct metrics_refusal metrics_refusals[] = {
     {OUT_UNKNOWN_FUNCTION, "unknown-function"},
     {OUT_QUEUE_FULL, "queue-full"},
+    {OUT_TENANT_FULL, "tenant-full"},
     {OUT_DRAINING, "draining"},
     {OUT_NO_MEMORY, "out-of-memory"},
     {OUT_NO_QUORUM, "no-quorum"},

@@ -186,6 +186,61 @@ static void more_tenants_than_there_is_room_for_are_refused(void **state)
     single_fini(&s);
 }
 
+static uint64_t held(const struct single *s, const char *tenant)
+{
+    return cluster_tenant_bytes(s->c, bytes_text(tenant));
+}
+
+/* Whatever becomes of them. */
+static void what_tenants_hold_is_counted_and_given_back(void **state)
+{
+    (void)state;
+    static const char body[] = "a body of some forty bytes, not one less";
+    struct single s;
+    single_init(&s, LIMIT);
+    struct cluster_accept a = {.ttl_ms = 3000, .max_attempts = 1, .tenant = bytes_text("red")};
+    assert_int_equal(held(&s, "red"), 0);
+    struct invocation *inv = single_accept(&s, &a);
+    struct guid guid = invocation_guid(inv);
+    uint64_t queued = held(&s, "red");
+    assert_true(queued > 16);
+    assert_int_equal(held(&s, "blue"), 0);
+    assert_int_equal(held(&s, ""), 0);
+    cluster_started(s.c, s.now_ms, inv);
+    single_complete(&s, inv, body);
+    single_expect(&s, CLUSTER_ACCEPTED, CLUSTER_READY, -1);
+    uint64_t ready = held(&s, "red");
+    size_t request_size = sizeof "POST/a" - 1,
+           result_size = sizeof body - 1 + sizeof "A: b\r\n" - 1;
+    assert_int_equal(ready, queued - request_size + result_size);
+
+    struct invocation *canceled = single_accept(&s, &a);
+    struct guid second = invocation_guid(canceled);
+    assert_int_equal(held(&s, "red"), ready + queued);
+    cluster_cancel(s.c, s.now_ms, 1, &second, bytes_text("red"));
+    single_take(&s);
+    assert_int_equal(held(&s, "red"), ready);
+
+    struct cluster_collect own = collector(2, &guid, "red");
+    collect(&s, &own);
+    single_expect(&s, CLUSTER_COLLECT_SERVE, -1);
+    assert_int_equal(held(&s, "red"), ready);
+    cluster_sent(s.c, s.now_ms, 2, true);
+    single_take(&s);
+    assert_int_equal(held(&s, "red"), 0);
+
+    inv = single_accept(&s, &a);
+    cluster_started(s.c, s.now_ms, inv);
+    single_complete(&s, inv, body);
+    assert_int_equal(held(&s, "red"), ready);
+    single_pass(&s, 5000); /* it expires */
+    single_take(&s);
+    assert_int_equal(held(&s, "red"), 0);
+    single_ready(&s, body); /* nobody's */
+    assert_int_equal(held(&s, ""), 0);
+    single_fini(&s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -194,6 +249,7 @@ int main(void)
         cmocka_unit_test(the_owners_wait_is_not_disturbed),
         cmocka_unit_test(each_tenant_has_names_of_its_own),
         cmocka_unit_test(more_tenants_than_there_is_room_for_are_refused),
+        cmocka_unit_test(what_tenants_hold_is_counted_and_given_back),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

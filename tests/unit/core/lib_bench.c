@@ -53,6 +53,7 @@ bool bench_open(struct bench *b)
         .seed = 9,
         .node_name = bytes_text("alone"),
         .budget = &b->budget,
+        .tenant_bytes_max = BENCH_TENANT_MAX,
     };
     core.cluster = cluster_new(&cluster, b->now_ms);
     if (core.cluster == NULL) {

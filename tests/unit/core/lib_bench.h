@@ -6,6 +6,7 @@
 #include "core/core.h"
 
 #define BENCH_EFFECTS_MAX 4096
+#define BENCH_TENANT_MAX  30000u /* bytes that one tenant may hold */
 
 struct bench {
     struct core *core;

@@ -171,6 +171,33 @@ static void full_queue_refuses_before_accepting(void **state)
     assert_int_equal(stats("f")->accepted, 5);
 }
 
+static enum op_outcome invoke_of(const char *tenant, struct buf *body)
+{
+    struct op_request op = bench_invoke("slow");
+    struct call call;
+    op.tenant = bytes_text(tenant);
+    op.invoke.body = body;
+    bench_request(&bench, &call, &op);
+    return next_outcome();
+}
+
+static void tenant_beyond_its_share_is_refused_and_others_are_not(void **state)
+{
+    (void)state;
+    struct buf *body;
+    assert_int_equal(buf_new(&body, &bench.budget, BENCH_TENANT_MAX / 3), 0);
+    memset(body->data, 'x', body->size);
+    assert_int_equal(invoke_of("red", body), OUT_ACCEPTED);
+    assert_int_equal(invoke_of("red", body), OUT_ACCEPTED);
+    assert_int_equal(invoke_of("red", body), OUT_TENANT_FULL);
+    assert_int_equal(core_refused(bench.core, OUT_TENANT_FULL), 1);
+    assert_int_equal(invoke_of("blue", body), OUT_ACCEPTED);
+    for (int i = 0; i < 4; i++) {
+        assert_int_equal(invoke_of("", body), OUT_ACCEPTED); /* nobody has no share */
+    }
+    buf_drop(&body);
+}
+
 static void unknown_names_are_told_apart(void **state)
 {
     (void)state;
@@ -414,6 +441,7 @@ int main(void)
         BENCH_TEST(parked_collect_is_woken_by_the_result),
         BENCH_TEST(wait_ends_in_pending),
         BENCH_TEST(full_queue_refuses_before_accepting),
+        BENCH_TEST(tenant_beyond_its_share_is_refused_and_others_are_not),
         BENCH_TEST(unknown_names_are_told_apart),
         BENCH_TEST(timeout_stops_the_work_and_becomes_a_callback),
         BENCH_TEST(deadline_counts_queueing_too),
