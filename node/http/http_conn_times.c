@@ -60,6 +60,7 @@ static void on_write_due(struct http_conn *c)
     bool stands_still = unsent >= c->unsent_size;
     if (stands_still || is_too_slow(c, c->x->moved - unsent, config->write_timeout_ms,
                                     config->write_rate_min)) {
+        tcp_stream_forsake(c->stream);
         http_conn_close(c);
         return;
     }

@@ -265,6 +265,15 @@ void tcp_stream_send_end(struct tcp_stream *s)
     }
 }
 
+void tcp_stream_forsake(struct tcp_stream *s)
+{
+    static const struct linger none = {.l_onoff = 1, .l_linger = 0};
+    uv_os_fd_t fd;
+    if (!s->closing && uv_fileno((const uv_handle_t *)&s->tcp, &fd) == 0) {
+        setsockopt(fd, SOL_SOCKET, SO_LINGER, &none, sizeof none); /* failed: as without it */
+    }
+}
+
 int tcp_stream_peer(const struct tcp_stream *s, union address *out)
 {
     int size = (int)sizeof *out;

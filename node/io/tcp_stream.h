@@ -67,6 +67,10 @@ size_t tcp_stream_unsent_size(const struct tcp_stream *s);
 /* Tells the other side that nothing more comes. Only when nothing is queued. */
 void tcp_stream_send_end(struct tcp_stream *s);
 
+/* Before tcp_stream_close(): what the system still holds for the other side is thrown away, and
+ * it hears of a reset. Else the system keeps it for minutes for one who does not read. */
+void tcp_stream_forsake(struct tcp_stream *s);
+
 /* ERR_CLOSED: the connection is broken. */
 int tcp_stream_peer(const struct tcp_stream *s, union address *out);
 int tcp_stream_local(const struct tcp_stream *s, union address *out);

@@ -477,6 +477,14 @@ static void reader_that_takes_nothing_is_closed(void **state)
     int fd = client_connect(&f);
     client_say(&f, fd, GET("/big"));
     front_turn_until(&f, &f.broken, 1);
+    int error = 0;
+    for (int i = 0; i < 1000 && error == 0; i++) {
+        socklen_t size = sizeof error;
+        front_turn(&f);
+        assert_int_equal(getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size), 0);
+        nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+    }
+    assert_int_equal(error, ECONNRESET); /* the system keeps nothing for it */
     close(fd);
     front_close(&f);
     assert_int_equal(f.sent, 0);
