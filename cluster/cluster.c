@@ -11,6 +11,7 @@
 #include "cluster/seats.h"
 #include "cluster/send.h"
 #include "cluster/store.h"
+#include "cluster/streams.h"
 #include "cluster/view.h"
 
 #include "base/hash.h"
@@ -224,6 +225,14 @@ void cluster_tick(struct cluster *c, uint64_t now_ms)
     questions_tick(c, NAMES_DUE_MAX);
     if (c->members != NULL) {
         members_tick(c);
+    }
+}
+
+void cluster_flush(struct cluster *c, uint64_t now_ms)
+{
+    c->now_ms = now_ms;
+    if (c->members != NULL) {
+        streams_flush(c);
     }
 }
 

@@ -61,6 +61,10 @@ uint64_t cluster_deadline_ms(const struct cluster *c);
 /* Time passed. Bounded work a call: if more is due, the deadline is `now_ms` again. */
 void cluster_tick(struct cluster *c, uint64_t now_ms);
 
+/* The links are about to be written to: what waits a moment for company (who was taken, what
+ * has ended) goes along. Nothing depends on this call; it saves a write and its wake-ups. */
+void cluster_flush(struct cluster *c, uint64_t now_ms);
+
 /* --- accepting and running, at the home ------------------------------------------------ */
 
 struct cluster_accept {

@@ -510,6 +510,17 @@ bool streams_are_told(const struct cluster *c, const struct member *m)
     return all;
 }
 
+void streams_flush(struct cluster *c)
+{
+    if (c->streams->flush_at_ms != UINT64_MAX) {
+        flush_ended(c);
+    }
+    for (struct list *l = c->members->all.next, *after; l != &c->members->all; l = after) {
+        after = l->next;
+        send_outbox(c, list_item(l, struct member, link));
+    }
+}
+
 /* --- flow
  * ---------------------------------------------------------------------------------------- */
 

@@ -49,6 +49,9 @@ void streams_want(struct member *m, uint16_t origin, uint64_t seq);
 /* An arbiter leaves: it can only hand on its seat of what it has heard of. */
 void streams_on_leaving(struct cluster *c, struct member *m);
 
+/* Sends what waits for company. */
+void streams_flush(struct cluster *c);
+
 /* Flushes and confirms. Returns when to look again. */
 uint64_t streams_tick(struct cluster *c);
 

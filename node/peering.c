@@ -70,6 +70,13 @@ static void on_unsent(void *owner, uint64_t link, size_t unsent_size)
     driver_pump(p->driver);
 }
 
+static void on_writing(void *owner)
+{
+    struct peering *p = owner;
+    cluster_flush(cluster_of(p), now(p));
+    driver_pump(p->driver);
+}
+
 static size_t frame_max(void *owner, uint64_t link)
 {
     struct peering *p = owner;
@@ -149,6 +156,7 @@ int peering_open(struct peering **out, const struct peering_config *config, stru
                 .on_closed = on_closed,
                 .on_message = on_message,
                 .on_unsent = on_unsent,
+                .on_writing = on_writing,
                 .frame_max = frame_max,
                 .on_trouble = on_trouble,
                 .owner = p,

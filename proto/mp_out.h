@@ -33,6 +33,11 @@ static inline void mp_out_array(struct mp_out *out, size_t count)
 
 static inline void mp_out_uint(struct mp_out *out, uint64_t value)
 {
+    if (value < 0x80) { /* positive fixint: most of them */
+        uint8_t wire = (uint8_t)value;
+        frame_queue_add(out->queue, &wire, 1);
+        return;
+    }
     msgpack_pack_uint64(&out->packer, value);
 }
 

@@ -1,11 +1,18 @@
 #include "io/memory_return.h"
 
-#include "io/loop.h"
-
 #include <malloc.h>
+#include <time.h>
 
 #define LONG_NS       5000000u               /* of a step: a quarter of what a turn may take */
 #define STEP_SIZE_MAX ((uint64_t)1024 << 20) /* bytes */
+
+/* Of the processor: on a busy machine a quick step may take long by any other clock. */
+static uint64_t own_clock_ns(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+    return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
 
 static void learn(struct memory_return *m, uint64_t took_ns)
 {
@@ -29,8 +36,8 @@ bool memory_return_look(struct memory_return *m, uint64_t stored_size)
         return false;
     }
     m->high_size = stored_size;
-    uint64_t begun_ns = loop_clock_ns();
+    uint64_t begun_ns = own_clock_ns();
     malloc_trim(0);
-    learn(m, loop_clock_ns() - begun_ns);
+    learn(m, own_clock_ns() - begun_ns);
     return true;
 }

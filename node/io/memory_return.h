@@ -12,15 +12,15 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define MEMORY_RETURN_STEP_SIZE ((uint64_t)16 << 20)
+#define MEMORY_RETURN_STEP_SIZE ((uint64_t)4 << 20)
 
 struct memory_return {
     uint64_t high_size; /* the most that was stored since memory was last given back */
     uint64_t step_size; /* 0: MEMORY_RETURN_STEP_SIZE */
 };
 
-/* Tells what is stored now. True: memory was given back. A step that took long makes the next
- * ones larger and so rarer, until one is quick again. */
+/* Tells what is stored now. True: memory was given back. A step that took the
+ * processor long makes the next ones larger and so rarer, until one is quick again. */
 bool memory_return_look(struct memory_return *m, uint64_t stored_size);
 
 #endif

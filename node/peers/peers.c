@@ -112,7 +112,11 @@ static void finish_closing(struct peers *p);
 static void on_turn_end(void *owner)
 {
     struct peers *p = owner;
+    const struct peers_events *e = &p->config.events;
     p->link_count++; /* keeps `p`: the last link may end in here, after peers_close() */
+    if (e->on_writing != NULL && !list_is_empty(&p->dirty)) {
+        e->on_writing(e->owner);
+    }
     peers_flush(p);
     if (p->closing) {
         finish_closing(p);
@@ -300,8 +304,8 @@ void peers_close(struct peers **p)
     }
     mine->closing = true;
     mine->config.events =
-        (struct peers_events){hear_address, hear_link,    hear_link, hear_closed, hear_message,
-                              hear_unsent,  no_frame_max, NULL,      NULL};
+        (struct peers_events){hear_address, hear_link, hear_link,    hear_closed, hear_message,
+                              hear_unsent,  NULL,      no_frame_max, NULL,        NULL};
     if (mine->turn_end == NULL) { /* it never opened */
         finish_closing(mine);
     }

@@ -326,14 +326,26 @@ static void leave_when_done(struct host *h)
     }
 }
 
-void host_settle(struct host *h)
+/* True: something was sent. */
+static bool take_effects(struct host *h)
 {
     struct cluster_effect fx;
+    bool sent = false;
     do {
         while (!h->sim->failed && cluster_next_effect(h->cluster, &fx)) {
+            sent = sent || fx.kind == CLUSTER_SEND;
             on_effect(h, &fx);
         }
     } while (!h->sim->failed && wire_turn_ends(h));
+    return sent;
+}
+
+void host_settle(struct host *h)
+{
+    if (take_effects(h)) {
+        cluster_flush(h->cluster, host_now_ms(h));
+        take_effects(h);
+    }
     check_step(h);
     arm(h);
     leave_when_done(h);

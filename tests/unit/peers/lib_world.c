@@ -101,6 +101,15 @@ static void on_unsent(void *owner, uint64_t link, size_t unsent_size)
     n->last_unsent = unsent_size;
 }
 
+static void on_writing(void *owner)
+{
+    struct node *n = owner;
+    if (n->pings_along) {
+        n->pings_along = false;
+        node_ping(n, n->up_link, 4711);
+    }
+}
+
 static size_t frame_max(void *owner, uint64_t link)
 {
     struct node *n = owner;
@@ -159,7 +168,8 @@ void node_open(struct node *n, struct loop *l, const char *name, const char *see
                                   .budget = &n->budget,
                                   .tls = world_tls,
                                   .events = {on_seed, on_opened, on_accepted, on_closed,
-                                             on_message, on_unsent, frame_max, on_trouble, n}};
+                                             on_message, on_unsent, on_writing, frame_max,
+                                             on_trouble, n}};
     if (peers_open(&n->peers, l, &config, &em) != 0) {
         fail_msg("%s", em.text);
     }

@@ -27,6 +27,7 @@ struct node {
     enum msg_lane lane; /* of the links it dials */
     bool is_silent;     /* never answers HELLO */
     bool ends_on_ping;  /* closes all its links from inside on_message */
+    bool pings_along;   /* once, when something is about to be written */
     uint64_t up_link;   /* the last one that came up */
     uint64_t last_dialled;
     uint64_t up_links[256];

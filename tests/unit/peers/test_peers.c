@@ -60,6 +60,22 @@ static void messages_of_one_turn_leave_in_one_write(void **state)
     world_end(l, both, 2);
 }
 
+static void what_waited_for_company_goes_along(void **state)
+{
+    (void)state;
+    struct loop *l = linked(LANE_CONTROL);
+    uint64_t writes = peers_counters(a.peers)->writes;
+    size_t before = b.heard_count;
+    a.pings_along = true;
+    loop_turn(l, false);
+    assert_true(a.pings_along); /* nothing is written: nobody is asked */
+    node_ping(&a, a.up_link, 1);
+    world_until(l, &b.heard_count, before + 2);
+    assert_int_equal(b.heard[before + 1].value, 4711);
+    assert_int_equal(peers_counters(a.peers)->writes, writes + 1);
+    world_end(l, both, 2);
+}
+
 static struct buf *body_of(struct node *n, size_t size)
 {
     struct buf *body;
@@ -358,6 +374,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(messages_arrive_in_the_order_sent),
         cmocka_unit_test(messages_of_one_turn_leave_in_one_write),
+        cmocka_unit_test(what_waited_for_company_goes_along),
         cmocka_unit_test(bodies_arrive_whole_and_are_charged_once),
         cmocka_unit_test(body_without_room_is_told_and_the_link_lives),
         cmocka_unit_test(dialling_where_nobody_listens_is_refused),
