@@ -1,14 +1,16 @@
 #!/usr/bin/env python3
 """callbackd beside Redis and nginx: every figure of docs/performance.md.
 
-    tests/bench/compare.py [--build build/release] [--rounds 5] [--seconds 2]
-                           [--only SECTION,...] [--write]
+    tests/bench/compare.py [--build build/release] [--rounds 5] [--seconds 2] [--minutes 12]
+                           [--stored 1000000] [--sections SECTION,...] [--write]
 
 Servers share one core, the load generator has another; they run in turn, several rounds, and
-what is told are medians and ratios of medians within this one run. Sections: cycle, sizes,
-latency, upstream, growth, idle, expiry, counts, tls. --write puts tables and picture into
-docs/, and leaves sections that were not measured as they are. Installs redis-server, nginx,
-valgrind and strace when they are missing (as root).
+what is told are medians and ratios of medians within this one run. Sections, each on its own:
+cycle, sizes, latency, upstream, growth, idle, expiry, counts, tls. A section that fails ends none of
+the others. When the minutes are over, a section does one round where it would do several, and
+those that have not begun are left out. --write puts tables and picture into docs/, and leaves
+sections that were not measured as they are. Installs redis-server, nginx, valgrind and strace
+when they are missing (as root).
 """
 import argparse
 import json
@@ -30,6 +32,7 @@ import tls_price
 
 TREE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 MS = 1000.0
+SLEEP_MS = 20  # of a function whose end is waited for elsewhere
 
 
 class Bench:
@@ -38,6 +41,10 @@ class Bench:
     def __init__(self, options):
         self.o = options
         self.results = {}
+        self.ends = time.monotonic() + 60 * options.minutes
+
+    def is_late(self):
+        return time.monotonic() > self.ends
 
     def load(self, server, mode, **options):
         command = ['taskset', '-c', servers.LOAD_CORE, os.path.join(self.o.build, 'loadgen'),
@@ -48,10 +55,12 @@ class Bench:
             command += [f'--{key}', str(value)]
         for pid in server.pids:
             command += ['--pid', str(pid)]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-        if done.returncode != 0:
-            raise SystemExit(f'{" ".join(command)}\n{done.stdout}{done.stderr}')
-        return json.loads(done.stdout)
+        done = subprocess.run(command, capture_output=True, text=True, check=False,
+                              timeout=300)
+        try:
+            return json.loads(done.stdout)  # wrong answers are counted in it, and told
+        except ValueError as e:
+            raise RuntimeError(f'{" ".join(command)}\n{done.stdout}{done.stderr}') from e
 
     def rate_of_posts(self):
         server = servers.callbackd(self.o.build)
@@ -62,7 +71,9 @@ class Bench:
     def in_turn(self, subjects, rounds=None):
         """subjects: name -> function that measures once. name -> its medians."""
         seen = {name: [] for name in subjects}
-        for _ in range(rounds or self.o.rounds):
+        for done in range(rounds or self.o.rounds):
+            if done > 0 and self.is_late():
+                break
             for name, measure in subjects.items():
                 seen[name].append(measure())
         return {name: report.median_of(runs) for name, runs in seen.items()}
@@ -111,16 +122,25 @@ def section_sizes(bench):
 
 
 def section_latency(bench):
-    """At half of what the same servers carry."""
+    """At half of what the same servers carry. Visible at another node: a GET waits there while
+    the function runs, and is answered so long after the function's end."""
     results = {}
-    cases = (('one node', 1, 'same'), ('3 nodes, accept_acks 1', 3, 'other'))
+    cases = (('one node', 1, 'same'), ('3 nodes, one copy confirmed', 3, 'other'))
     for name, count, collect in cases:
-        server = servers.callbackd(bench.o.build, count, cluster__accept_acks='1')
+        server = servers.callbackd(
+            bench.o.build, count, ['echo=builtin:echo', 'sleep=builtin:sleep'],
+            cluster__accept_acks='1', functions__sleep__concurrency='256')
         full = bench.load(server, 'cycle', collect=collect)['per_second']
-        results[name] = bench.in_turn({name: lambda: bench.load(
-            server, 'cycle', collect=collect, rate=full / 2)}, 3)[name]
+        subjects = {name: lambda: bench.load(server, 'cycle', collect=collect, rate=full / 2)}
+        if count > 1:
+            subjects['visible'] = lambda: bench.load(
+                server, 'cycle', collect=collect, rate=full / 4,
+                path=f'/v1/functions/sleep?ms={SLEEP_MS}')
+        results.update(bench.in_turn(subjects, 3))
         server.stop()
-    bench.results['latency'] = results
+    bench.results['latency'] = {'rows': {k: v for k, v in results.items() if k != 'visible'},
+                                'visible_us': {p: us - 1000 * SLEEP_MS for p, us in
+                                               results['visible']['second'].items()}}
 
 
 def section_upstream(bench):
@@ -143,7 +163,9 @@ def section_growth(bench):
     bench.load(server, 'cycle', size=100)
     empty = server.resident()
     results, stored = {}, 0
-    for count in (0, 10000, 100000, 1000000):
+    for count in (0, bench.o.stored // 100, bench.o.stored // 10, bench.o.stored):
+        if bench.is_late():
+            break
         if count > stored:
             more = bench.load(server, 'post', size=100, count=count - stored, connections=50)
             stored += more['cycles']
@@ -195,8 +217,9 @@ def section_idle(bench):
 class Prober(threading.Thread):
     """Asks the admin address every few milliseconds: the longest wait for an answer."""
 
-    def __init__(self, address):
+    def __init__(self, server):
         super().__init__(daemon=True)
+        address = server.admins[0]
         host, port = address.split(':')
         self.socket = socket.create_connection((host, int(port)))
         self.worst, self.over, self.goes_on = 0.0, 0, True
@@ -220,7 +243,7 @@ def ready_count(server):
 
 def section_expiry(bench):
     """Chunks are stored one after the other with time-outs that end together."""
-    chunks, chunk = 20, 50000
+    chunks, chunk = 20, bench.o.stored // 20
     step = 1.3 * chunk / bench.rate_of_posts()
     names = [f'f{i}' for i in range(chunks)]
     ttls = {f'functions__{name}__ttl_ms': str(int(1000 * step * (chunks - i)) + 3000)
@@ -233,20 +256,27 @@ def section_expiry(bench):
         bench.load(server, 'post', path=f'/v1/functions/{name}', size=100, count=chunk,
                    connections=50)
     stored = ready_count(server)
-    prober = Prober(server.admins[0])
-    prober.start()
+    idle = servers.callbackd(bench.o.build, core=servers.LOAD_CORE)
+    probers = [Prober(server), Prober(idle)]
+    for prober in probers:
+        prober.start()
     left, first, last = stored, None, None
-    while left > 0 and time.monotonic() - begun < 600:
+    ends = time.monotonic() + 180
+    while left > 0 and time.monotonic() < ends:
         time.sleep(0.05)
         left = ready_count(server)
         if left < stored * 0.99 and first is None:
             first = time.monotonic()
         last = time.monotonic()
-    prober.goes_on = False
-    prober.join()
+    for prober in probers:
+        prober.goes_on = False
+        prober.join()
     server.stop()
-    bench.results['expiry'] = {'stored': stored, 'seconds': last - (first or last),
-                               'worst_ms': prober.worst * MS, 'over_20_ms': prober.over}
+    idle.stop()
+    bench.results['expiry'] = {
+        'stored': stored, 'seconds': (last or 0) - (first or last or 0),
+        'worst_ms': probers[0].worst * MS, 'over_20_ms': probers[0].over,
+        'idle_ms': probers[1].worst * MS}
 
 
 def section_counts(bench):
@@ -286,31 +316,49 @@ def about():
             'nginx': first_line('nginx', '-v').split('/')[-1]}
 
 
+def measured(bench, name):
+    """False: it failed, or there was no time left."""
+    if bench.is_late():
+        return False
+    begun = time.monotonic()
+    try:
+        SECTIONS[name](bench)
+        print(report.section_text(name, bench.results[name]), flush=True)
+    except (OSError, RuntimeError, SystemExit, subprocess.SubprocessError) as e:
+        print(f'{name}: {e}', file=sys.stderr, flush=True)
+        bench.results.pop(name, None)
+        return False
+    finally:
+        servers.stop_all()
+        print(f'({name}: {time.monotonic() - begun:.0f} s)\n', file=sys.stderr, flush=True)
+    return True
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split('\n')[0])
     parser.add_argument('--build', default=os.path.join(TREE, 'build/release'))
     parser.add_argument('--rounds', type=int, default=5)
     parser.add_argument('--seconds', type=float, default=2)
-    parser.add_argument('--only', default=','.join(SECTIONS))
+    parser.add_argument('--minutes', type=float, default=12)
+    parser.add_argument('--stored', type=int, default=1000000, help='callbacks at the most')
+    parser.add_argument('--sections', '--only', default=','.join(SECTIONS))
     parser.add_argument('--write', action='store_true')
     options = parser.parse_args()
     options.build = os.path.abspath(options.build)
-    wanted = options.only.split(',')
+    wanted = options.sections.split(',')
     if not set(wanted) <= set(SECTIONS) or (os.cpu_count() or 1) < 2:
         sys.exit(f'two cores are needed; sections: {", ".join(SECTIONS)}')
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, 65536), hard))
     install_missing()
     bench = Bench(options)
-    for name in wanted:
-        begun = time.monotonic()
-        SECTIONS[name](bench)
-        print(report.section_text(name, bench.results[name]), flush=True)
-        print(f'({name}: {time.monotonic() - begun:.0f} s)\n', file=sys.stderr, flush=True)
+    missed = [name for name in wanted if not measured(bench, name)]
     if options.write:
         report.write(os.path.join(TREE, 'docs'), bench.results,
                      {**about(), 'rounds': options.rounds, 'seconds': options.seconds,
                       'load': os.getloadavg()[0]})
+    if missed:
+        sys.exit(f'not measured: {", ".join(missed)}')
 
 
 if __name__ == '__main__':

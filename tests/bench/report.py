@@ -63,6 +63,14 @@ def cycle_text(by_size):
     return '\n\n'.join(parts)
 
 
+def latency_text(r):
+    seen = '/'.join(f'{us / 1000:.2f}' for us in r['visible_us'].values())
+    return ('### Latency at half load\n\n' + measured_table(r['rows']) +
+            '\n\nThree nodes collect at another node than the one that was posted to. A result '
+            f'was with a client that waited at another node {seen} ms (p50/p99/p99.9) after '
+            'its function ended.')
+
+
 def growth_text(results):
     base = results['0']['rate']
     rows = [(count, f'{m["rate"]:.0f}', f'{m["rate"] / base:.2f}', f'{m["cpu"]:.1f}',
@@ -84,7 +92,9 @@ def idle_text(r):
 def expiry_text(r):
     return (f'### Many that expire together\n\n{r["stored"]} callbacks expired within '
             f'{r["seconds"]:.1f} s; the longest wait of a prober for an answer of the same '
-            f'loop: {r["worst_ms"]:.1f} ms ({r["over_20_ms"]} over 20 ms).')
+            f'loop: {r["worst_ms"]:.1f} ms ({r["over_20_ms"]} over 20 ms); of a prober of an '
+            f'idle node on the other core meanwhile, which shows what the machine itself '
+            f'holds up: {r["idle_ms"]:.1f} ms.')
 
 
 def counts_text(r):
@@ -99,7 +109,7 @@ def section_text(name, r):
     if name in ('cycle', 'sizes'):
         return cycle_text(r)
     if name == 'latency':
-        return '### Latency at half load\n\n' + measured_table(r)
+        return latency_text(r)
     if name == 'upstream':
         return '### Upstream calls over plain HTTP\n\n' + measured_table(r)
     return {'growth': growth_text, 'idle': idle_text, 'expiry': expiry_text,

@@ -29,6 +29,17 @@ def wait_for_port(port, seconds=10):
     raise SystemExit(f'nothing listens at port {port}')
 
 
+running = []  # all that have not been stopped
+
+
+def stop_all():
+    while running:
+        running[-1].stop()
+
+
+atexit.register(stop_all)
+
+
 class Server:
     """Processes that serve together; `nodes` are their addresses for the load generator."""
 
@@ -37,7 +48,7 @@ class Server:
         self.processes = []
         self.nodes = []
         self.folder = tempfile.TemporaryDirectory()
-        atexit.register(self.stop)  # also when the measuring ends early
+        running.append(self)  # stopped also when the measuring ends early
 
     def start(self, *command, stderr=subprocess.DEVNULL):
         process = subprocess.Popen(['taskset', '-c', self.core, *command],
@@ -59,7 +70,9 @@ class Server:
         return total
 
     def stop(self):
-        atexit.unregister(self.stop)
+        if self not in running:
+            return
+        running.remove(self)
         for process in self.processes:
             process.terminate()
         for process in self.processes:
@@ -141,9 +154,9 @@ def _wait_joined(admin, scheme):
     raise SystemExit('a node did not get ready')
 
 
-def callbackd(build, count=1, functions=('echo=builtin:echo',), **settings):
+def callbackd(build, count=1, functions=('echo=builtin:echo',), core=SERVER_CORE, **settings):
     """`count` nodes on one core; `cluster__accept_acks='1'` sets cluster.accept_acks."""
-    s = Server()
+    s = Server(core)
     s.admins = []
     seeds = [f'127.0.0.1:{free_port()}' for _ in range(count)]
     given = {'shutdown.delay_ms': '0', 'limits.store_bytes': '8GiB',
