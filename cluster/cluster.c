@@ -357,11 +357,13 @@ static void answer_now(struct cluster *c, uint64_t ticket, enum cluster_effect_k
 /* What is plain from here, without a claim. True: it was answered. */
 static bool answer_from_here(struct cluster *c, const struct cluster_collect *in)
 {
+    uint16_t tenant = names_find_tenant(&c->names, in->tenant);
+    const struct invocation *inv = store_find_of(c, &in->guid, tenant);
+    bool is_open = inv != NULL && inv_is_ready(inv) && !inv->is_over && !inv->is_bound;
     struct invocation_view view;
-    if (!view_find(&view, c, &in->guid, names_find_tenant(&c->names, in->tenant))) {
-        return false;
+    if ((is_open && in->function.size == 0) || !view_find(&view, c, &in->guid, tenant)) {
+        return false; /* nearly always: a claim has to decide */
     }
-    const struct invocation *inv = store_find(c, &in->guid);
     if (in->function.size > 0 && !bytes_equal(in->function, view.function)) {
         view = (struct invocation_view){.guid = in->guid};
         answer_now(c, in->ticket, CLUSTER_COLLECT_UNKNOWN, &view);

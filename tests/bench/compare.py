@@ -6,11 +6,11 @@
 
 Servers share one core, the load generator has another; they run in turn, several rounds, and
 what is told are medians and ratios of medians within this one run. Sections, each on its own:
-cycle, sizes, latency, upstream, growth, idle, expiry, counts, tls. A section that fails ends none of
-the others. When the minutes are over, a section does one round where it would do several, and
-those that have not begun are left out. --write puts tables and picture into docs/, and leaves
-sections that were not measured as they are. Installs redis-server, nginx, valgrind and strace
-when they are missing (as root).
+cycle, sizes, latency, upstream, growth, idle, expiry, counts, tls. A section that fails ends
+none of the others. When the minutes are over, a section does one round where it would do
+several, and those that have not begun are left out. --write puts tables and picture into docs/,
+and leaves sections that were not measured as they are. Installs redis-server, nginx, valgrind
+and strace when they are missing (as root).
 """
 import argparse
 import json
