@@ -1,5 +1,6 @@
 """`tls.cert` and `tls.key`: HTTPS on the API and the admin address (API.md section 2 and
-docs/tls.md). Everything else of the API's tests runs over HTTPS with CALLBACKD_TEST_HTTPS=1."""
+docs/tls.md). The API's other tests run over HTTPS with CALLBACKD_TEST_HTTPS=1 and
+CALLBACKD_TEST_NODES=1, but those that end one side of a connection: Python's TLS cannot."""
 import os
 import signal
 import socket

@@ -16,7 +16,7 @@ GROWTH_MAX = 12 << 20      # bytes of resident memory
 @pytest.fixture
 def victim(cluster):
     """Two nodes, the first of which is attacked; afterwards it must be as before."""
-    nodes = cluster(2)
+    nodes = cluster(2, tls=False)
     node = nodes['a']
     for _ in range(3):     # what a first time costs is no growth
         Peer(node.cluster).close()
@@ -145,7 +145,7 @@ def test_stranger_that_says_nothing_is_left_after_two_seconds(victim):
 
 
 def test_hundreds_of_strangers_do_not_keep_a_node_out(cluster):
-    nodes = cluster(2)
+    nodes = cluster(2, tls=False)
     strangers = [Peer(nodes['a'].cluster) for _ in range(300)]
     nodes['b'].stop()
     nodes.restart('b')
@@ -157,7 +157,7 @@ def test_hundreds_of_strangers_do_not_keep_a_node_out(cluster):
 
 
 def test_peer_that_never_reads_costs_a_bounded_amount(cluster):
-    nodes = cluster(2, settings={'cluster.accept_acks': 0})
+    nodes = cluster(2, tls=False, settings={'cluster.accept_acks': 0})
     node = nodes['a']
     before = node.resident_bytes()
     greedy = admitted(node)
@@ -184,7 +184,7 @@ def test_peer_that_never_reads_costs_a_bounded_amount(cluster):
 
 
 def test_refusals_are_counted(cluster):
-    nodes = cluster(2)
+    nodes = cluster(2, tls=False)
     node = nodes['a']
     before = refused_counts(node)
     for body in BOMBS.values():
@@ -196,7 +196,7 @@ def test_refusals_are_counted(cluster):
 
 
 def test_a_flood_of_refusals_is_no_flood_in_the_log(cluster):
-    nodes = cluster(2)
+    nodes = cluster(2, tls=False)
     node = nodes['a']
     lines = len(node.records)
     for _ in range(300):

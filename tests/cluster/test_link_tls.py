@@ -45,7 +45,7 @@ def certified(authority):
     from conftest import maker, stop_all
     made = []
     own = {name: authority.link_settings() for name in 'ab'}
-    yield maker(made)(2, own=own)
+    yield maker(made)(2, own=own, tls=False)
     stop_all(made)
 
 
@@ -152,8 +152,8 @@ def test_strangers_are_refused_counted_and_logged_once(shared_secret, kind):
 def intruder(cluster_of, nodes, settings):
     """A real node that dials nodes a and b."""
     seeds = ','.join('%s:%d' % nodes[name].cluster for name in 'ab')
-    one = cluster_of(1, settings={'cluster.expect': 0, 'cluster.seeds': seeds, **settings})
-    return one
+    return cluster_of(1, settings={'cluster.expect': 0, 'cluster.seeds': seeds, **settings},
+                      tls=False)
 
 
 def assert_stays_out(cluster_of, nodes, settings, words, reason=None):
@@ -288,7 +288,7 @@ def test_secrets_rotate_under_load_without_a_failed_request(cluster, tmp_path):
     old, new = new_secret(), new_secret()
     files = {name: write_secrets(tmp_path / name, old) for name in 'abcd'}
     own = {name: {'cluster.secret_file': path} for name, path in files.items()}
-    nodes = cluster(3, own=own, proxy=True)
+    nodes = cluster(3, own=own, proxy=True, tls=False)
     load = Load(nodes, 'abc', bodies=(b'x' * 100, b'y' * 5000))
     for step in ((old, new), (new, old), (new,)):
         reload_all(nodes, files, *step)
@@ -316,7 +316,7 @@ def test_certificates_rotate_under_load_without_a_failed_request(cluster, author
     trusted.write_text(open(authority.cert, encoding='ascii').read())
     for one in own.values():
         one['cluster.tls.ca'] = str(trusted)
-    nodes = cluster(3, own=own, proxy=True)
+    nodes = cluster(3, own=own, proxy=True, tls=False)
     load = Load(nodes, 'abc', bodies=(b'x' * 100, b'y' * 5000))
 
     def reload_each(change):

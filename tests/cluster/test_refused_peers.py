@@ -20,7 +20,7 @@ def rejected(nodes, name, **hello):
 
 
 def test_a_node_of_another_cluster_is_refused_logged_once_and_counted(cluster):
-    nodes = cluster(2)
+    nodes = cluster(2, tls=False)
     before = sum(refusals(nodes, 'a').values())
     for _ in range(5):
         code, reason = rejected(nodes, 'a', cluster='other')[:2]
@@ -32,14 +32,14 @@ def test_a_node_of_another_cluster_is_refused_logged_once_and_counted(cluster):
 
 
 def test_a_version_that_is_not_spoken_is_refused(cluster):
-    nodes = cluster(2)
+    nodes = cluster(2, tls=False)
     code, reason = rejected(nodes, 'a', versions=(90, 91))[:2]
     assert code > 0 and 'version' in reason.lower(), reason
     assert nodes.alive('a') == {'a', 'b'}
 
 
 def test_a_real_node_of_another_cluster_never_becomes_a_member(cluster):
-    nodes = cluster(2)
+    nodes = cluster(2, tls=False)
     nodes.own['c'] = {'cluster.name': 'other', 'cluster.expect': 0}
     nodes.add()
     time.sleep(1.5)

@@ -16,6 +16,7 @@ struct end {
     struct text sent;
     size_t pulled;
     struct end *other;
+    size_t room;   /* bytes that may wait in `sent`; 0: any number */
     bool hangs_up; /* the other end finds the connection closed after what was sent */
     int rc;        /* of the handshake */
 };
@@ -35,7 +36,11 @@ static int pull(void *owner, uint8_t *to, size_t size, size_t *got)
 
 static bool push(void *owner, struct bytes sealed)
 {
-    text_add(&((struct end *)owner)->sent, sealed);
+    struct end *e = owner;
+    if (e->room > 0 && e->sent.size - e->pulled + sealed.size > e->room) {
+        return false;
+    }
+    text_add(&e->sent, sealed);
     return true;
 }
 
@@ -399,6 +404,39 @@ static void a_client_of_another_protocol_is_refused(void **state)
     other_close(&o);
 }
 
+/* Each time we must answer with new keys of our own: who reads nothing meanwhile is cut off
+ * when the owner of the session has kept enough. */
+static void who_asks_for_new_keys_without_end_is_cut_off(void **state)
+{
+    (void)state;
+    struct other o;
+    struct errmsg em = {{0}};
+    struct end server, wire = {.other = &server};
+    other_open(&o, TLS1_3_VERSION, NULL);
+    assert_int_equal(open_with_certificate(&server.tls, TLS_FOR_CLIENTS, "node", &em), 0);
+    other_shake(&o, &server);
+    assert_int_equal(server.rc, 0);
+    server.other = &wire;
+    server.room = 4096;
+    int rc = 0;
+    for (int i = 0; i < 1000 && rc == 0; i++) {
+        uint8_t room[64];
+        size_t got;
+        char *at;
+        assert_int_equal(SSL_key_update(o.ssl, SSL_KEY_UPDATE_REQUESTED), 1);
+        assert_int_equal(SSL_do_handshake(o.ssl), 1);
+        long size = BIO_get_mem_data(o.out, &at);
+        text_add(&wire.sent, bytes_of(at, (size_t)size));
+        (void)BIO_reset(o.out);
+        rc = tls_session_read(server.session, room, sizeof room, &got);
+        assert_true(server.sent.size - server.pulled <= server.room);
+    }
+    assert_int_equal(rc, ERR_IO);
+    text_fini(&wire.sent);
+    end_close(&server, true);
+    other_close(&o);
+}
+
 static void no_ticket_is_ever_given(void **state)
 {
     (void)state;
@@ -457,8 +495,6 @@ static void an_end_in_the_middle_is_counted(void **state)
     tls_free(&b.tls);
 }
 
-/* A dialler with a secret shows it to nobody who merely has a certificate, and a byte that was
- * changed on the way ends the connection. */
 static void a_changed_byte_ends_the_connection(void **state)
 {
     (void)state;
@@ -551,6 +587,7 @@ int main(void)
         cmocka_unit_test(secrets_and_certificates_do_not_mix),
         cmocka_unit_test(tls_1_2_is_for_clients_only),
         cmocka_unit_test(a_client_of_another_protocol_is_refused),
+        cmocka_unit_test(who_asks_for_new_keys_without_end_is_cut_off),
         cmocka_unit_test(no_ticket_is_ever_given),
         cmocka_unit_test(who_speaks_no_tls_is_refused),
         cmocka_unit_test(an_end_in_the_middle_is_counted),
