@@ -217,7 +217,9 @@ void peering_dispatch(struct peering *p, enum cluster_effect_kind kind,
         return;
     }
     if (kind == CLUSTER_CLOSE && !link->is_routine) {
-        say(p, "link-closed", link->name, link->reason);
+        bool is_known = link->name.size > 0;
+        say(p, "link-closed", is_known ? link->name : peers_link_address(p->peers, link->link),
+            link->reason);
     }
     peers_dispatch(p->peers, kind, link);
 }

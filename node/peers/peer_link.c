@@ -98,16 +98,23 @@ void peer_link_end(struct peer_link *k, enum link_end why)
     list_push_back(&k->owner->ended, &k->in_turn);
 }
 
+size_t peer_link_print_address(const struct peer_link *k, char *text)
+{
+    if (k->stream == NULL) {
+        return 0;
+    }
+    const union address *from = peer_stream_address(k->stream);
+    return k->accepted ? address_print_host(from, text) : address_print(from, text);
+}
+
 static void trouble(struct peer_link *k, const char *what)
 {
     const struct peers_events *e = &k->owner->config.events;
-    if (e->on_trouble == NULL || k->stream == NULL) {
-        return;
-    }
     char text[ADDRESS_TEXT_MAX];
-    const union address *from = peer_stream_address(k->stream);
-    size_t size = k->accepted ? address_print_host(from, text) : address_print(from, text);
-    e->on_trouble(e->owner, bytes_of(text, size), what);
+    size_t size = peer_link_print_address(k, text);
+    if (e->on_trouble != NULL && size > 0) {
+        e->on_trouble(e->owner, bytes_of(text, size), what);
+    }
 }
 
 /* --- lingering ---------------------------------------------------------------------------- */

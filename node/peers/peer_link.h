@@ -82,6 +82,7 @@ struct peers {
     struct traffic traffic;
     struct peers_counters counters;
     char address[ADDRESS_TEXT_MAX];
+    char asked[ADDRESS_TEXT_MAX]; /* what peers_link_address() said last */
     struct codec_arrays arrays;
     uint8_t scratch[PEERS_SCRATCH_SIZE];
 };
@@ -89,6 +90,10 @@ struct peers {
 /* NULL: out of memory. */
 struct peer_link *peer_link_new(struct peers *p, uint64_t number);
 struct peer_link *peer_link_find(const struct peers *p, uint64_t number);
+
+/* Of the other end, into `text` of ADDRESS_TEXT_MAX bytes; its length, 0 without a connection.
+ */
+size_t peer_link_print_address(const struct peer_link *k, char *text);
 
 /* Ends in on_opened or in on_closed. */
 void peer_link_dial(struct peer_link *k, struct bytes address);

@@ -198,6 +198,12 @@ struct bytes peers_address(const struct peers *p)
     return bytes_text(p->address);
 }
 
+struct bytes peers_link_address(struct peers *p, uint64_t link)
+{
+    const struct peer_link *k = peer_link_find(p, link);
+    return bytes_of(p->asked, k == NULL ? 0 : peer_link_print_address(k, p->asked));
+}
+
 void peers_dispatch(struct peers *p, enum cluster_effect_kind kind,
                     const struct link_effect *link)
 {

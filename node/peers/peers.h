@@ -58,6 +58,10 @@ int peers_open(struct peers **out, struct loop *l, const struct peers_config *co
 /* Where it listens, as HOST:PORT; lives as long as `p`. */
 struct bytes peers_address(const struct peers *p);
 
+/* Who is at the other end of a link, for the log: HOST where the peer dialled, else HOST:PORT.
+ * Empty: no such link, or not connected. Lives until the next call. */
+struct bytes peers_link_address(struct peers *p, uint64_t link);
+
 /* `link` as core_next_effect() gave it. */
 void peers_dispatch(struct peers *p, enum cluster_effect_kind kind,
                     const struct link_effect *link);

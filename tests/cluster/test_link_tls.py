@@ -246,6 +246,8 @@ def test_a_handshake_that_does_not_end_is_ended(shared_secret):
         one.close()
     assert 1.5 < time.monotonic() - begun < 4
     nodes.until(lambda: refused(nodes, 'a', 'unfinished') == before + 3, 3, 'their count')
+    told = [r for r in nodes['a'].events('link-closed') if 'in time' in r['reason']]
+    assert [r['peer'] for r in told] == ['127.0.0.1'], told
 
 
 def test_many_strangers_cost_little_and_keep_nobody_out(shared_secret):
