@@ -100,6 +100,24 @@ static void bury_predecessors(struct cluster *c, const struct msg_hello *h)
     }
 }
 
+/* Somebody else has come to that address since this connection was opened: what it says was on
+ * its way for long, and its sender is the one that has died. */
+static bool is_succeeded(const struct cluster *c, const struct link *link,
+                         const struct msg_hello *h)
+{
+    const struct members *ms = c->members;
+    for (const struct list *l = ms->all.next; l != &ms->all; l = l->next) {
+        const struct member *m = list_item(l, struct member, link);
+        const struct link *up = m->links[LANE_CONTROL];
+        bool same_id = guid_equal(&nodes_at(&c->nodes, m->node)->id, &h->node_id);
+        if (up != NULL && up != link && !same_id && bytes_equal(m->address, h->address) &&
+            up->opened_at_ms >= link->opened_at_ms) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static struct member *member_for(struct cluster *c, const struct msg_hello *h)
 {
     bury_predecessors(c, h);
@@ -174,6 +192,10 @@ static void on_hello(struct cluster *c, struct link *link, const struct msg_hell
         reject(c, link, code, reason);
         return;
     }
+    if (is_succeeded(c, link, h)) {
+        links_give_up_as(c, link, "a greeting from before its death", true);
+        return;
+    }
     struct member *m = member_for(c, h);
     if (m == NULL) {
         reject(c, link, REJECT_FULL, "too many members, or no memory");
@@ -213,6 +235,10 @@ static void on_hello_ok(struct cluster *c, struct link *link, const struct msg_h
         expected->dials[link->lane] = NULL; /* its successor has answered at its address */
         expected->dial_at_ms[link->lane] = c->now_ms + LINKS_WAIT_MAX_MS;
         link->member = NULL;
+    }
+    if (code == 0 && is_succeeded(c, link, h)) {
+        links_give_up_as(c, link, "a greeting from before its death", true);
+        return;
     }
     struct member *m = code == 0 && link->lane == h->lane ? member_for(c, h) : NULL;
     if (m == NULL) {
