@@ -49,6 +49,7 @@ struct call {
     uint8_t stage;
     bool resolved; /* `id` was found by name: do not look it up again */
     bool mismatch; /* the idempotency key came with another request before */
+    bool is_link;  /* of a chain: its id names another function's invocation */
     struct work *work;
     struct guid id;
     uint64_t fingerprint;

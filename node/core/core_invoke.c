@@ -53,36 +53,39 @@ static uint32_t keep_ms(const struct function *f)
     return f->spec.timeout_ms + f->spec.ttl_ms;
 }
 
-/* The scope of an idempotency key is its function. The names share one buffer: first the
- * function's, then a zero byte, then the key. */
+/* The scope of an idempotency key, and of the id of a link in a chain, is its function. The
+ * names share one buffer: first the function's, then a zero byte, then the key. */
 struct scoped_key {
     char text[512];
     size_t size;
 };
 
-static struct bytes scope_key(struct scoped_key *k, const struct op_invoke *in)
+static struct bytes scope_key(struct scoped_key *k, const struct op_invoke *in,
+                              struct bytes key)
 {
     size_t name_size = in->function.size;
-    size_t key_size = in->idempotency_key.size;
-    assert(name_size + 1 + key_size <= sizeof k->text); /* dialects limit both to 255 */
+    assert(name_size + 1 + key.size <= sizeof k->text); /* dialects limit both to 255 */
     memcpy(k->text, in->function.at, name_size);
     k->text[name_size] = '\0';
-    memcpy(k->text + name_size + 1, in->idempotency_key.at, key_size);
-    k->size = name_size + 1 + key_size;
+    memcpy(k->text + name_size + 1, key.at, key.size);
+    k->size = name_size + 1 + key.size;
     return bytes_of(k->text, k->size);
 }
 
 static struct cluster_name key_name(struct scoped_key *k, const struct op_request *op)
 {
-    return (struct cluster_name){
-        .space = ID_IDEMPOTENCY, .tenant = op->tenant, .key = scope_key(k, &op->invoke)};
+    return (struct cluster_name){.space = ID_IDEMPOTENCY,
+                                 .tenant = op->tenant,
+                                 .key = scope_key(k, &op->invoke, op->invoke.idempotency_key)};
 }
 
-static struct cluster_name id_name(const struct op_request *op)
+static struct cluster_name id_name(struct scoped_key *k, const struct call *call)
 {
+    const struct op_request *op = call->op;
+    struct bytes id = op->invoke.client_id.text;
     return (struct cluster_name){.space = (uint8_t)op->invoke.client_id.space,
                                  .tenant = op->tenant,
-                                 .key = op->invoke.client_id.text};
+                                 .key = call->is_link ? scope_key(k, &op->invoke, id) : id};
 }
 
 static void register_key(struct core *c, struct call *call, const struct function *f)
@@ -102,9 +105,10 @@ static void register_key(struct core *c, struct call *call, const struct functio
 
 static void register_id(struct core *c, struct call *call, const struct function *f)
 {
+    struct scoped_key key;
     struct cluster_register r = {
         .ticket = call_ticket(call),
-        .name = id_name(call->op),
+        .name = id_name(&key, call),
         .guid = call->id,
         .keep_ms = keep_ms(f),
     };
@@ -124,7 +128,8 @@ void core_invoke_unregister(struct core *c, const struct call *call)
         cluster_unregister(c->cluster, c->now_ms, &name, &call->id);
     }
     if (has_id && in->client_id.space != ID_GUID) {
-        struct cluster_name name = id_name(call->op);
+        struct scoped_key key;
+        struct cluster_name name = id_name(&key, call);
         cluster_unregister(c->cluster, c->now_ms, &name, &call->id);
     }
 }
@@ -273,6 +278,15 @@ static void key_owner_known(struct core *c, struct call *call,
     core_reply(c, call, &reply);
 }
 
+/* A function that calls another one passes the call id on: the two are links of a chain. The id
+ * goes on naming the first; this one is found by its GUID. */
+static bool is_next_link(const struct call *call, const struct invocation_view *view)
+{
+    const struct op_invoke *in = &call->op->invoke;
+    return !call->is_link && in->client_id.space == ID_CALL &&
+           !bytes_equal(view->function, in->function);
+}
+
 /* What the name named may be forgotten, or was never accepted because its client left in the
  * middle: then the name is free for this request. */
 void core_invoke_name_owner(struct core *c, struct call *call,
@@ -285,6 +299,9 @@ void core_invoke_name_owner(struct core *c, struct call *call,
         give_up(c, call, OUT_NO_QUORUM); /* its owner cannot be asked now */
     } else if (view->known && is_key) {
         key_owner_known(c, call, view);
+    } else if (view->known && is_next_link(call, view)) {
+        call->is_link = true;
+        register_id(c, call, f);
     } else if (view->known) {
         call->stage = STAGE_REGISTER_KEY; /* the id is another's, the key was ours */
         give_up(c, call, OUT_ID_IN_USE);
@@ -294,7 +311,8 @@ void core_invoke_name_owner(struct core *c, struct call *call,
         cluster_unregister(c->cluster, c->now_ms, &name, &stale);
         register_key(c, call, f);
     } else {
-        struct cluster_name name = id_name(call->op);
+        struct scoped_key key;
+        struct cluster_name name = id_name(&key, call);
         cluster_unregister(c->cluster, c->now_ms, &name, &stale);
         register_id(c, call, f);
     }

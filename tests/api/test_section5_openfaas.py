@@ -220,13 +220,29 @@ def test_a_clients_uuid_is_a_call_id(faas):
 
 
 def test_a_call_id_in_use_is_409(faas):
-    """in use already: 409"""
+    """in use already: 409; by the same function, that is"""
     mine = f'twice-{uuid.uuid4().hex}'
     accept(faas, headers={'X-Call-Id': mine})
     for _ in range(4):
         answer = faas.call('POST', '/async-function/figlet', b'again', {'X-Call-Id': mine})
         assert_problem(answer, 409, 'conflict')
     assert faas.collect(mine, wait=5000).body == b'message'
+
+
+def test_a_call_id_passed_on_to_another_function_is_a_chain(faas):
+    """functions that call each other pass `X-Call-Id` on: only the same function answers 409.
+    The id goes on naming the first call; the next ones are found by their `Location`"""
+    mine = f'chain-{uuid.uuid4().hex}'
+    first = accept(faas, body=b'first', headers={'X-Call-Id': mine})
+    second = accept(faas, 'sleep', path='?ms=1', body=b'second', headers={'X-Call-Id': mine})
+    assert first.header('X-Call-Id') == second.header('X-Call-Id') == mine
+    for name in ('figlet', 'sleep'):
+        again = faas.call('POST', f'/async-function/{name}', b'again', {'X-Call-Id': mine})
+        assert_problem(again, 409, 'conflict')
+    got = faas.collect(guid_of(second), wait=5000)
+    assert (got.body, got.header('X-Call-Id')) == (b'second', mine)
+    assert faas.collect(mine, wait=5000).body == b'first'
+    assert faas.collect(mine, wait=100).status == 410
 
 
 def test_each_call_gets_its_own_id(faas):
