@@ -18,6 +18,7 @@ enum {
     PEERS_MS = 1000,
     STALL_MS = 200, /* a gap in our own time */
     REFUSED_AGAIN_MS = 50,
+    MEMBERS_A_MS = 32, /* so many are looked at for each millisecond of rest */
 };
 
 static const struct guid *id_of(const struct cluster *c, const struct member *m)
@@ -230,7 +231,8 @@ uint64_t detector_tick(struct cluster *c)
         next = earlier(next, weigh_silence(c, m));
         next = earlier(next, speak(c, m));
     }
-    return next;
+    uint64_t least = c->now_ms + ms->count / MEMBERS_A_MS;
+    return next > least ? next : least;
 }
 
 /* --- messages ---------------------------------------------------------------------------- */

@@ -176,7 +176,7 @@ void digest_on_digest(struct cluster *c, struct member *from, const struct msg_d
     }
     if (from->hole_count > 0 && !had_holes) {
         from->holes_at_ms = c->now_ms + HOLES_MS;
-        members_wake(c, from->holes_at_ms);
+        members_wake_for(c, TEND_DIGEST, from->holes_at_ms);
     }
     from->is_synced = from->is_synced || from->hole_count == 0;
 }

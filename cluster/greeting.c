@@ -88,15 +88,10 @@ static enum msg_reject_code judge(const struct cluster *c, const struct msg_hell
 /* A restarted node is a new node: who had its address before has died. */
 static void bury_predecessors(struct cluster *c, const struct msg_hello *h)
 {
-    struct members *ms = c->members;
-    for (struct list *l = ms->all.next, *next; l != &ms->all; l = next) {
-        struct member *m = list_item(l, struct member, link);
-        next = l->next;
-        bool same_id = guid_equal(&nodes_at(&c->nodes, m->node)->id, &h->node_id);
-        if (!m->is_buried && !same_id && bytes_equal(m->address, h->address)) {
-            members_bury(c, m);
-            detector_tell_dead(c, m);
-        }
+    struct member *m = addresses_find(&c->members->addresses, h->address);
+    if (m != NULL && !guid_equal(&nodes_at(&c->nodes, m->node)->id, &h->node_id)) {
+        members_bury(c, m);
+        detector_tell_dead(c, m);
     }
 }
 

@@ -214,13 +214,7 @@ static uint64_t dial_member(struct cluster *c, struct member *m)
 
 static bool is_members_address(const struct cluster *c, struct bytes address)
 {
-    for (const struct list *l = c->members->all.next; l != &c->members->all; l = l->next) {
-        const struct member *m = list_item(l, struct member, link);
-        if (!m->is_buried && bytes_equal(m->address, address)) {
-            return true;
-        }
-    }
-    return false;
+    return addresses_find(&c->members->addresses, address) != NULL;
 }
 
 static uint64_t dial_seed(struct cluster *c, struct seed *s)

@@ -22,7 +22,8 @@ enum {
     SHOWN_DEAD_MS = 60 * 1000, /* a buried member stays in the list for people */
     LOST_MS = 600 * 1000,      /* a silent one is dialled for so long */
     JOIN_MS = 10 * 1000,       /* ready at the latest so long after the start */
-    ALONE_MS = 2000,           /* without seeds that answer */
+    REST_MS = 500,
+    ALONE_MS = 2000, /* without seeds that answer */
 };
 
 static void *link_at(const void *owner, uint32_t handle)
@@ -54,7 +55,8 @@ int members_init(struct cluster *c)
     list_init(&ms->seeds);
     pool_init(&ms->link_pool, sizeof(struct link), c);
     ms->started_at_ms = ms->ticked_at_ms = c->now_ms;
-    ms->tick_at_ms = c->now_ms;
+    ms->tick_at_ms = ms->all_due_ms = c->now_ms;
+    ms->addresses.key = c->config.seed;
     c->members = ms;
     struct table_config config = {.at = link_at,
                                   .owner = ms,
@@ -93,6 +95,7 @@ void members_fini(struct cluster *c)
         free((void *)(uintptr_t)s->address.at);
         free(s);
     }
+    addresses_fini(&ms->addresses);
     table_fini(&ms->link_table);
     pool_fini(&ms->link_pool);
     streams_fini(c);
@@ -136,7 +139,9 @@ struct member *members_add(struct cluster *c, const struct msg_hello *hello)
     m->zone = text_copy(hello->zone);
     m->node = nodes_take(&c->nodes, &hello->node_id);
     bool named = m->node != 0 && nodes_set_name(nodes_at(&c->nodes, m->node), hello->node_name);
-    if (m->address.at == NULL || m->zone.at == NULL || !named) {
+    named = named && m->address.at != NULL && addresses_add(&ms->addresses, m);
+    if (m->zone.at == NULL || !named) {
+        addresses_remove(&ms->addresses, m);
         nodes_drop(&c->nodes, m->node);
         member_free(m);
         return NULL;
@@ -156,6 +161,7 @@ void members_remove(struct cluster *c, struct member *m)
     for (int lane = 0; lane < LANE_COUNT; lane++) {
         assert(m->links[lane] == NULL && m->dials[lane] == NULL);
     }
+    addresses_remove(&c->members->addresses, m);
     list_remove(&m->link);
     c->members->count--;
     nodes_at(&c->nodes, m->node)->member = NULL;
@@ -224,6 +230,7 @@ void members_bury(struct cluster *c, struct member *m)
     }
     dig(c, &nodes_at(&c->nodes, m->node)->id);
     bool was_dead = m->state == MEMBER_DEAD;
+    addresses_remove(&c->members->addresses, m);
     m->is_buried = true;
     if (was_dead) {
         m->state = MEMBER_SUSPECT; /* so that the proof is told as well */
@@ -243,10 +250,23 @@ void members_bury(struct cluster *c, struct member *m)
 /* --- time ------------------------------------------------------------------------------------
  */
 
+static uint64_t earlier(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
 void members_wake(struct cluster *c, uint64_t at_ms)
 {
     struct members *ms = c->members;
-    ms->tick_at_ms = at_ms < ms->tick_at_ms ? at_ms : ms->tick_at_ms;
+    ms->all_due_ms = earlier(at_ms, ms->all_due_ms);
+    ms->tick_at_ms = earlier(at_ms, ms->tick_at_ms);
+}
+
+void members_wake_for(struct cluster *c, enum tend part, uint64_t at_ms)
+{
+    struct members *ms = c->members;
+    ms->due_ms[part] = earlier(at_ms, ms->due_ms[part]);
+    ms->tick_at_ms = earlier(at_ms, ms->tick_at_ms);
 }
 
 uint64_t members_deadline_ms(const struct cluster *c)
@@ -298,28 +318,53 @@ static void look_whether_joined(struct cluster *c)
     }
 }
 
-/* A small number of things to look at, each of which says when it wants to be looked at
- * again. */
+static uint64_t tend_rest(struct cluster *c)
+{
+    forget_the_dead(c);
+    seats_sweep(c);
+    if (c->members->joined_at_ms != 0) {
+        return c->now_ms + REST_MS;
+    }
+    look_whether_joined(c);
+    return c->now_ms + 50;
+}
+
+static void tend(struct cluster *c, enum tend part)
+{
+    static uint64_t (*const look[TEND_COUNT])(struct cluster *) = {
+        [TEND_DETECT] = detector_tick, [TEND_DIAL] = links_dial, [TEND_FLOW] = streams_tick,
+        [TEND_DIGEST] = digest_tick,   [TEND_REST] = tend_rest,
+    };
+    c->members->due_ms[part] = UINT64_MAX;
+    members_wake_for(c, part, look[part](c));
+}
+
+/* Some parts walk over all members, so each is looked at when it is due; the others return at
+ * once when they are not. */
 void members_tick(struct cluster *c)
 {
     struct members *ms = c->members;
     if (c->now_ms < ms->tick_at_ms) {
         return;
     }
-    ms->tick_at_ms = UINT64_MAX;
-    members_wake(c, detector_tick(c));
-    members_wake(c, links_dial(c));
-    members_wake(c, streams_tick(c));
-    members_wake(c, digest_tick(c));
-    members_wake(c, takeover_tick(c));
-    members_wake(c, members_drain_tick(c));
-    members_wake(c, register_sweep(c) ? UINT64_MAX : c->now_ms);
-    if (ms->joined_at_ms == 0) {
-        look_whether_joined(c);
-        members_wake(c, c->now_ms + 50);
+    bool all = c->now_ms >= ms->all_due_ms;
+    ms->all_due_ms = all ? UINT64_MAX : ms->all_due_ms;
+    for (int part = 0; part < TEND_REST; part++) {
+        if (all || c->now_ms >= ms->due_ms[part]) {
+            tend(c, (enum tend)part);
+        }
     }
-    forget_the_dead(c);
-    seats_sweep(c);
+    uint64_t next = takeover_tick(c);
+    next = earlier(next, members_drain_tick(c));
+    next = earlier(next, register_sweep(c) ? UINT64_MAX : c->now_ms);
+    if (all || c->now_ms >= ms->due_ms[TEND_REST]) {
+        tend(c, TEND_REST);
+    }
+    next = earlier(next, ms->all_due_ms);
+    for (int part = 0; part < TEND_COUNT; part++) {
+        next = earlier(next, ms->due_ms[part]);
+    }
+    ms->tick_at_ms = next;
     ms->ticked_at_ms = c->now_ms;
 }
 

@@ -13,6 +13,7 @@
 #ifndef CLUSTER_MEMBERS_H
 #define CLUSTER_MEMBERS_H
 
+#include "cluster/addresses.h"
 #include "cluster/outbox.h"
 #include "cluster/state.h"
 
@@ -117,15 +118,28 @@ struct handoff {
     struct given open[HANDOFF_OPEN_MAX];
 };
 
+/* What there is to look at from time to time. Each says when it wants to be looked at again, so
+ * that a busy one does not make all members be walked over for the others. */
+enum tend {
+    TEND_DETECT, /* detector.c */
+    TEND_DIAL,   /* links.c */
+    TEND_FLOW,   /* streams.c */
+    TEND_DIGEST, /* digest.c */
+    TEND_REST,   /* what has no hurry */
+    TEND_COUNT,
+};
+
 struct members {
     struct list all, links, seeds;
     struct pool link_pool;
     struct table link_table;
     struct link *last_link; /* that was found: messages come in runs; NULL: none */
+    struct addresses addresses;
     uint32_t count, seed_count;
     uint64_t outgoing; /* numbers of links given out */
     struct grave *graves;
     uint32_t grave_first, grave_count;
+    uint64_t due_ms[TEND_COUNT], all_due_ms; /* of the parts; and of everything */
     uint64_t tick_at_ms, ticked_at_ms, started_at_ms, stalled_at_ms;
     uint64_t joined_at_ms;                                   /* 0: not yet */
     uint64_t scan_at_ms;                                     /* takeover.c */
@@ -142,8 +156,9 @@ void members_fini(struct cluster *c);
 uint64_t members_deadline_ms(const struct cluster *c);
 void members_tick(struct cluster *c);
 
-/* Look at time again at `at_ms`, at the latest. */
+/* Look at everything again at `at_ms`, at the latest; or at one part. */
 void members_wake(struct cluster *c, uint64_t at_ms);
+void members_wake_for(struct cluster *c, enum tend part, uint64_t at_ms);
 
 void members_drain(struct cluster *c);
 void members_finish(struct cluster *c);

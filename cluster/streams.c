@@ -281,7 +281,7 @@ static void pump_sweep(struct cluster *c, struct member *m)
             }
         }
     }
-    members_wake(c, c->now_ms);
+    members_wake_for(c, TEND_FLOW, c->now_ms);
 }
 
 void streams_pump(struct cluster *c, struct member *m)
@@ -401,12 +401,19 @@ static void skip_all(struct cluster *c)
     c->counters.resyncs++;
 }
 
+/* Digests tell of it, if nothing else has by then. */
+static void note_news(struct cluster *c)
+{
+    c->streams->version++;
+    members_wake_for(c, TEND_DIGEST, c->now_ms + FLUSH_MS);
+}
+
 void publish_created(struct cluster *c, struct invocation *inv)
 {
     if (c->streams == NULL) {
         return;
     }
-    c->streams->version++;
+    note_news(c);
     struct event e = {.seq = inv->seq, .origin = (uint16_t)inv->origin};
     ring_trim(c, &c->streams->created);
     if (!ring_push(&c->streams->created, &e)) {
@@ -424,7 +431,7 @@ void publish_ended(struct cluster *c, struct invocation *inv, enum invocation_st
     if (c->streams == NULL) {
         return;
     }
-    c->streams->version++;
+    note_news(c);
     if (!publish_is_owner(c, inv)) {
         return;
     }
@@ -437,7 +444,7 @@ void publish_ended(struct cluster *c, struct invocation *inv, enum invocation_st
     }
     if (c->streams->flush_at_ms == UINT64_MAX) {
         c->streams->flush_at_ms = c->now_ms + FLUSH_MS;
-        members_wake(c, c->streams->flush_at_ms);
+        members_wake_for(c, TEND_FLOW, c->streams->flush_at_ms);
     }
 }
 
@@ -546,7 +553,7 @@ void streams_count(struct cluster *c, struct member *from, enum msg_lane lane,
     if (flow->received - flow->told >= ACK_SIZE) {
         confirm(c, from, lane);
     } else {
-        members_wake(c, c->now_ms + ACK_MS);
+        members_wake_for(c, TEND_FLOW, c->now_ms + ACK_MS);
     }
 }
 

@@ -71,13 +71,31 @@ static void learn_holder(struct sim *s, uint32_t from, const struct msg_ack *ack
     }
 }
 
-static void learn_claim(struct sim *s, const struct msg_claim *c)
+static void learn_claim(struct record *r, const struct tap_claim *claim)
 {
-    struct record *r = truth_find(s, &c->guid);
-    if (r != NULL && c->seat > 0 && claim_of(tap_of(r), &c->no) == NULL) {
+    if (r != NULL && claim_of(tap_of(r), &claim->no) == NULL) {
         struct tap *t = tap_of(r);
-        t->claims[t->claim_count++ % CLAIMS_MAX] = (struct tap_claim){
-            .no = c->no, .token = c->token, .seat = c->seat - 1u, .purpose = c->purpose};
+        t->claims[t->claim_count++ % CLAIMS_MAX] = *claim;
+    }
+}
+
+static void learn_asked(struct sim *s, const struct msg_claim *c)
+{
+    struct tap_claim claim = {
+        .no = c->no, .token = c->token, .seat = c->seat - 1u, .purpose = c->purpose};
+    if (c->seat > 0) {
+        learn_claim(truth_find(s, &c->guid), &claim);
+    }
+}
+
+/* The leaver's own claims were never on the wire before. */
+static void learn_places(struct sim *s, const struct msg_seat *m)
+{
+    for (uint32_t i = 0; i < m->count; i++) {
+        const struct msg_place *p = &m->at[i];
+        struct tap_claim claim = {
+            .no = p->no, .token = p->token, .seat = p->seat, .purpose = p->purpose};
+        learn_claim(truth_find(s, &m->guid), &claim);
     }
 }
 
@@ -219,9 +237,10 @@ void tap_sent(struct host *from, const struct msg *m)
         grant_returned(from, &m->release);
         break;
     case MSG_CLAIM:
-        learn_claim(from->sim, &m->claim);
+        learn_asked(from->sim, &m->claim);
         break;
     case MSG_SEAT:
+        learn_places(from->sim, &m->seat);
         seats_left(from->sim, from->incarnation, &m->seat);
         break;
     case MSG_SEAT_ACK:

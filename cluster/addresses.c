@@ -1,0 +1,77 @@
+#include "cluster/addresses.h"
+
+#include "cluster/members.h"
+
+#include "base/hash.h"
+
+#include <stdlib.h>
+
+#define FIRST_ROOM 16u
+
+static struct member gone; /* stands where one was taken out */
+
+void addresses_fini(struct addresses *as)
+{
+    free(as->at);
+    as->at = NULL;
+    as->room = as->used = as->count = 0;
+}
+
+/* Where it is, or would be. */
+static uint32_t slot_of(const struct addresses *as, struct bytes address)
+{
+    uint32_t i = (uint32_t)hash_bytes(address, as->key) & (as->room - 1);
+    while (as->at[i] != NULL &&
+           (as->at[i] == &gone || !bytes_equal(as->at[i]->address, address))) {
+        i = (i + 1) & (as->room - 1);
+    }
+    return i;
+}
+
+static bool grow(struct addresses *as)
+{
+    struct addresses to = {.key = as->key, .room = FIRST_ROOM};
+    while (to.room < 4 * (as->count + 1)) {
+        to.room *= 2;
+    }
+    to.at = calloc(to.room, sizeof(struct member *));
+    if (to.at == NULL) {
+        return false;
+    }
+    for (uint32_t i = 0; i < as->room; i++) {
+        if (as->at[i] != NULL && as->at[i] != &gone) {
+            to.at[slot_of(&to, as->at[i]->address)] = as->at[i];
+            to.count++;
+        }
+    }
+    to.used = to.count;
+    free(as->at);
+    *as = to;
+    return true;
+}
+
+bool addresses_add(struct addresses *as, struct member *m)
+{
+    if (2 * (as->used + 1) > as->room && !grow(as)) {
+        return false;
+    }
+    uint32_t i = slot_of(as, m->address);
+    as->used += as->at[i] == NULL;
+    as->count += as->at[i] == NULL;
+    as->at[i] = m;
+    return true;
+}
+
+void addresses_remove(struct addresses *as, const struct member *m)
+{
+    uint32_t i = as->room == 0 ? 0 : slot_of(as, m->address);
+    if (as->room > 0 && as->at[i] == m) {
+        as->at[i] = &gone;
+        as->count--;
+    }
+}
+
+struct member *addresses_find(const struct addresses *as, struct bytes address)
+{
+    return as->room == 0 ? NULL : as->at[slot_of(as, address)];
+}
