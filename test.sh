@@ -6,6 +6,7 @@
 #     ./test.sh quick          the style test, the sanitized GCC build and its tests
 #     ./test.sh sim N          N seeds of the cluster simulator
 #     ./test.sh fuzz [SECONDS] every fuzz target for so long (default 60)
+#     ./test.sh static         clang-tidy and cppcheck over the sources that ship
 #     ./test.sh soak           the long tests: 100,000 invocations, growth of memory
 #     ./test.sh oneshot        20,000 callbacks raced for by three clients at three nodes, and
 #                              the same while nodes are killed, stopped and cut off
@@ -198,6 +199,28 @@ run_fuzz() {
     done
 }
 
+# Faults that are found without running anything. Exit code 77: not the versions whose findings
+# were looked at. (cppcheck alone is quick, and one of the style tests.)
+run_static() {
+    local begun=$SECONDS log code
+    log=$(log_of static)
+    configure dev || return
+    install_static
+    JOBS=$jobs "$python" tests/tools/static/check.py build/dev >"$log" 2>&1
+    code=$?
+    case $code in
+    0)
+        passed=$((passed + 1))
+        say ok static $((SECONDS - begun)) "$(tail -n 1 "$log")"
+        ;;
+    77) skip static "$(head -n 1 "$log")" ;;
+    *)
+        tail -n 60 "$log"
+        fail static $((SECONDS - begun)) "see $log"
+        ;;
+    esac
+}
+
 run_soak() {
     build release || return
     PYTEST_SECONDS=7200 run_pytest "soak" release tests/soak
@@ -272,7 +295,7 @@ rm -rf "$logs"
 mkdir -p "$logs"
 install_log=$logs/install.log
 case $what in
-all | quick | sim | fuzz | soak | oneshot | ledger | faults | docker) ;;
+all | quick | sim | fuzz | static | soak | oneshot | ledger | faults | docker) ;;
 *)
     sed -n '2,/^set /p' "$0" | sed -e '$d' -e 's/^# \{0,1\}//'
     [ "$what" = --help ] && exit 0
@@ -287,6 +310,7 @@ all) run_all ;;
 quick) run_quick ;;
 sim) run_sim "${2:?how many seeds?}" ;;
 fuzz) run_fuzz "${2:-60}" ;;
+static) run_static ;;
 oneshot) run_oneshot ;;
 ledger) run_ledger ;;
 faults) run_faults ;;

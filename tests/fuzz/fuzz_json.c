@@ -2,7 +2,8 @@
  *
  * Our scanner builds nothing; jansson builds the tree and is the judge. It refuses a few things
  * that RFC 8259 does not (numbers beyond a double, escapes of half a character or of NUL), and
- * is deeper than we are; anything else must come out the same. */
+ * is deeper than we are, and it overlooks a NUL behind a number; anything else must come out
+ * the same. */
 #include "fuzz.h"
 
 #include "dialects/json_object.h"
@@ -51,7 +52,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (tree == NULL) {
         assert(!ours || may_differ(json_error_code(&error), error.text));
     } else if (json_is_object(tree)) {
-        assert(ours || depth_of(tree) > DEPTH_MAX);
+        bool has_nul = memchr(data, '\0', size) != NULL;
+        assert(ours || has_nul || depth_of(tree) > DEPTH_MAX);
     } else {
         assert(!ours);
     }

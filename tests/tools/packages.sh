@@ -34,7 +34,7 @@ packages_build="gcc libc6-dev cmake ninja-build pkg-config|pkgconf libuv1-dev uu
     libllhttp-dev|node-llhttp libmsgpack-c-dev|libmsgpack-dev libyaml-dev libjansson-dev
     libcurl4-openssl-dev|libcurl4-gnutls-dev libssl-dev ca-certificates curl python3"
 packages_test="libcmocka-dev clang python3-pytest python3-pytest-xdist
-    git procps openssl binutils curl haproxy"
+    git procps openssl binutils curl haproxy cppcheck"
 
 # Compiler run-time for the sanitizers of Clang, which Debian keeps apart.
 clang_runtime() {
@@ -72,6 +72,16 @@ apt_install() {
         echo "could not install: ${names[*]} (see $install_log)" >&2
         return 1
     fi
+}
+
+# For ./test.sh static; what is not there is said when it is wanted.
+install_static() {
+    local name
+    for name in cppcheck clang-tidy; do
+        if ! is_installed "$name" && command -v apt-get >/dev/null; then
+            apt_install "$name" || true
+        fi
+    done
 }
 
 install_missing() {
