@@ -26,7 +26,7 @@ LINE = re.compile(r'^(?P<path>[^:\s][^:]*):(?P<line>\d+):(?:\d+:)? (?:warning|er
 
 
 def read_known():
-    """(path, check, code): False; it becomes True when the finding is met."""
+    """{(path, check, code): False}; it becomes True when the finding is met."""
     known = {}
     with open(KNOWN, encoding='utf-8') as stream:
         for number, line in enumerate(stream, 1):
@@ -35,7 +35,7 @@ def read_known():
                 continue
             parts = [part.strip() for part in line.split(' | ')]
             if len(parts) != 3:
-                sys.exit(f'{KNOWN}:{number}: PATH | CHECK | CODE, below the reason')
+                sys.exit(f'{KNOWN}:{number}: PATH | CHECK | CODE is wanted')
             known[tuple(parts)] = False
     return known
 
@@ -95,6 +95,13 @@ def has_version(tool):
     return True
 
 
+def is_known(known, path, name, code):
+    met = [key for key in known if key[:2] == (path, name) and key[2] in code]
+    for key in met:
+        known[key] = True
+    return bool(met)
+
+
 def check(tool, build, known):
     """The number of faults."""
     jobs = int(os.environ.get('JOBS') or os.cpu_count())
@@ -102,13 +109,11 @@ def check(tool, build, known):
     output = runner(build, jobs)
     faults = 0
     for path, number, name, text in sorted(findings_in(output)):
-        key = (path, name, source_line(path, number))
-        if key in known:
-            known[key] = True
-            continue
-        print(f'{path}:{number}: {name}: {text}\n    {" | ".join(key)}')
-        faults += 1
-    if 'error: unable to handle compilation' in output or 'Error while processing' in output:
+        code = source_line(path, number)
+        if not is_known(known, path, name, code):
+            print(f'{path}:{number}: {name}: {text}\n    {path} | {name} | {code}')
+            faults += 1
+    if 'Error while processing' in output or 'No C or C++ source files found' in output:
         print(f'{tool}: could not read a source:\n{output[-2000:]}')
         faults += 1
     return faults
@@ -118,9 +123,8 @@ def is_of(tool, name):
     return ('-' in name) == (tool == 'clang-tidy')  # cppcheck's names have no dash
 
 
-def main():
-    build = os.path.abspath(sys.argv[1])
-    tools = [tool for tool in sys.argv[2:] or list(VERSIONS) if has_version(tool)]
+def judge(build, tools):
+    """The number of faults; prints each, then how many."""
     known = read_known()
     faults = sum(check(tool, build, known) for tool in tools)
     for key, was_met in known.items():
@@ -128,9 +132,15 @@ def main():
             print(f'{KNOWN}: nothing is found for: {" | ".join(key)}')
             faults += 1
     print(f'{", ".join(tools) or "nothing"}: {faults} faults, {sum(known.values())} known')
-    if faults:
-        return 1
-    return 0 if tools else SKIPPED
+    return faults
+
+
+def main():
+    build = os.path.abspath(sys.argv[1])
+    tools = [tool for tool in sys.argv[2:] or list(VERSIONS) if has_version(tool)]
+    if not tools:
+        return SKIPPED
+    return 1 if judge(build, tools) else 0
 
 
 if __name__ == '__main__':
