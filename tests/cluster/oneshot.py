@@ -16,6 +16,8 @@ class Race:
         self.title = options.pop('title', '')
         command = [PROGRAM, '--nodes', ','.join('%s:%d' % tuple(one) for one in doors)]
         for name, value in options.items():
+            if value is False:
+                continue
             command.append('--' + name.replace('_', '-'))
             if value is not True:
                 command.append(str(value))
@@ -33,6 +35,7 @@ class Race:
         assert self.process.returncode in (0, 1), err
         found = json.loads(out)
         print(explain(found, self.title and self.title + ': '))
+        print(err, end='')
         assert self.process.returncode == 0, (found, err)
         return found
 

@@ -179,6 +179,7 @@ static void print_report(const struct race_report *p)
     COUNT(lost_unknown);
     COUNT(lost_unavailable);
     COUNT(lost_unanswered);
+    COUNT(broke_once);
     print_codes("sweep_codes", p->sweep_codes);
     COUNT(swept);
     COUNT(swept_late);

@@ -33,7 +33,9 @@ struct client {
 struct entry {
     char id[40];
     uint8_t deliveries;
-    uint16_t code; /* of the last answer to a GET */
+    uint16_t code;               /* of the last answer to a GET */
+    uint8_t home, broken_at;     /* nodes: who accepted it, who broke the first connection */
+    uint64_t home_ms, broken_ms; /* when */
     bool cut, broken, unknown, unavailable, unanswered;
 };
 
@@ -212,14 +214,19 @@ static void note_lost(struct race *r, const struct entry *e)
     uint64_t *why = e->cut           ? &p->lost_cut
                     : e->broken      ? &p->lost_asked
                     : e->unknown     ? &p->lost_unknown
+                    : e->broken      ? &p->lost_asked
                     : e->unavailable ? &p->lost_unavailable
                     : e->unanswered  ? &p->lost_unanswered
                                      : &p->lost_gone;
     (*why)++;
-    fprintf(stderr, "oneshot: %s is lost, last answer %u%s\n", e->id, e->code,
-            e->cut      ? ", cut off once"
-            : e->broken ? ", a connection broke once"
-                        : "");
+    p->broke_once += e->broken || e->cut;
+    fprintf(stderr, "oneshot: %s is lost, last answer %u; accepted by %c at %.1f s", e->id,
+            e->code, 'a' + e->home, (double)e->home_ms / 1000);
+    if (e->broken || e->cut) {
+        fprintf(stderr, ", connection to %c broke%s at %.1f s", 'a' + e->broken_at,
+                e->cut ? " within the answer" : "", (double)e->broken_ms / 1000);
+    }
+    fprintf(stderr, "\n");
 }
 
 /* API.md 3 and 9: what a client may be told while nodes fail. */
@@ -290,6 +297,8 @@ static void on_posted(struct race *r, struct client *c, const struct web_answer 
     struct entry *e = &r->entries[s->at];
     memcpy(e->id, a->id, a->id_size);
     e->id[a->id_size] = '\0';
+    e->home = (uint8_t)c->node;
+    e->home_ms = r->now_ms;
     r->report->accepted++;
     s->accepted_ms = r->now_ms;
     if (r->o->hold_ms > 0 && (s->at / r->o->node_count) % 2 == 1) {
@@ -355,12 +364,17 @@ static void on_broken(struct race *r, struct client *c)
         on_post_broken(r, c->slot, c);
         return;
     }
+    struct entry *e = &r->entries[c->slot->at];
+    if (web_was_sent(&c->web) && !e->broken && !e->cut) {
+        e->broken_at = (uint8_t)c->node;
+        e->broken_ms = r->now_ms;
+    }
     if (web_has_begun(&c->web) && c->state == CLIENT_GET) {
         r->report->gets_cut++;
-        r->entries[c->slot->at].cut = true;
+        e->cut = true;
     } else if (web_was_sent(&c->web)) {
         r->report->gets_broken++;
-        r->entries[c->slot->at].broken = true;
+        e->broken = true;
     } else {
         r->report->gets_refused++;
     }

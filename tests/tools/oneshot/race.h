@@ -58,6 +58,8 @@ struct race_report {
     uint64_t lost_unknown;     /* 404 for somebody: nobody is left who knows it */
     uint64_t lost_unavailable; /* 503 to the end: too few arbiters are left */
     uint64_t lost_unanswered;
+    uint64_t
+        broke_once; /* of the lost: their node died while it was asked for them, or served */
     /* Of the sweep: asked again, delivered then for the first time, and delivered again. */
     uint64_t swept, swept_late, swept_twice;
     uint64_t sweep_codes[600];
