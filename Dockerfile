@@ -25,6 +25,8 @@ COPY --from=build /out/usr/bin/ /usr/bin/
 # Nothing is written, so run it as docker-compose.yml does:
 #     docker run --read-only --cap-drop ALL --security-opt no-new-privileges callbackd
 USER 65532:65532
+# Reachable, so it starts with CALLBACKD_AUTH_KEYS_FILE, or with CALLBACKD_AUTH_OPEN=true where
+# nobody but its clients can reach it (docs/auth.md).
 ENV CALLBACKD_LISTEN=0.0.0.0:8080 CALLBACKD_ADMIN=0.0.0.0:9090
 EXPOSE 8080 9090 7070
 HEALTHCHECK --interval=2s --timeout=2s --retries=5 CMD ["callbackctl", "health"]

@@ -1,5 +1,6 @@
 #include "admin.h"
 
+#include "access.h"
 #include "balance.h"
 #include "base/timestamp.h"
 #include "cluster/links.h"
@@ -174,19 +175,21 @@ static void post_drain(struct admin *a, struct http_answer *answer)
 
 static const struct admin_route {
     const char *method, *path;
+    enum admin_open { NEEDS_ADMIN, IS_OPEN, MAY_BE_OPEN } open;
     bool any_case; /* as ASP.NET, for Jube's clients */
     void (*answer)(struct admin *a, struct http_answer *answer); /* or, when NULL: */
     enum gather_topic topic; /* the other nodes are asked, too */
 } routes[] = {
-    {"GET", "/healthz", false, get_healthz, 0},
-    {"GET", "/readyz", false, get_readyz, 0},
-    {"GET", "/metrics", false, get_metrics, 0},
-    {"GET", "/v1/node", false, get_node, 0},
-    {"GET", "/v1/cluster", false, get_cluster, 0},
-    {"GET", "/v1/queues", false, NULL, GATHER_QUEUES},
-    {"POST", "/v1/drain", false, post_drain, 0},
-    {"GET", "/api/EntityAnalysisAsynchronousQueueBalance", true, NULL, GATHER_BALANCE},
-    {"GET", "/api/EntityAnalysisModelAsynchronousQueueBalance", true, NULL,
+    {"GET", "/healthz", IS_OPEN, false, get_healthz, 0},
+    {"GET", "/readyz", IS_OPEN, false, get_readyz, 0},
+    {"GET", "/metrics", MAY_BE_OPEN, false, get_metrics, 0},
+    {"GET", "/v1/node", NEEDS_ADMIN, false, get_node, 0},
+    {"GET", "/v1/cluster", NEEDS_ADMIN, false, get_cluster, 0},
+    {"GET", "/v1/queues", NEEDS_ADMIN, false, NULL, GATHER_QUEUES},
+    {"POST", "/v1/drain", NEEDS_ADMIN, false, post_drain, 0},
+    {"GET", "/api/EntityAnalysisAsynchronousQueueBalance", NEEDS_ADMIN, true, NULL,
+     GATHER_BALANCE},
+    {"GET", "/api/EntityAnalysisModelAsynchronousQueueBalance", NEEDS_ADMIN, true, NULL,
      GATHER_MODEL_BALANCE},
 };
 
@@ -204,6 +207,21 @@ static void answer_problem(struct http_answer *answer, uint16_t status, const ch
               slug, title, status);
 }
 
+/* What is not here is for administrators to know as well. */
+static bool is_refused(struct admin *a, const struct http_request *r,
+                       const struct admin_route *route, struct http_answer *answer)
+{
+    enum admin_open open = route == NULL ? NEEDS_ADMIN : route->open;
+    if (a->config.auth == NULL || open == IS_OPEN ||
+        (open == MAY_BE_OPEN && a->config.open_metrics)) {
+        return false;
+    }
+    struct auth_found who = auth_find(a->config.auth, r);
+    bool refuses = access_refuses_admin(r, who.caller, answer);
+    auth_found_drop(&who);
+    return refuses;
+}
+
 void admin_on_request(void *owner, struct http_exchange *x)
 {
     struct admin *a = owner;
@@ -212,6 +230,10 @@ void admin_on_request(void *owner, struct http_exchange *x)
     const struct admin_route *found = NULL;
     for (size_t i = 0; i < sizeof routes / sizeof routes[0] && found == NULL; i++) {
         found = path_is(&routes[i], r->path) ? &routes[i] : NULL;
+    }
+    if (is_refused(a, r, found, &answer)) {
+        http_exchange_answer(x, &answer);
+        return;
     }
     bool head = found != NULL && r->is_head && strcmp(found->method, "GET") == 0;
     if (found == NULL) {

@@ -7,6 +7,7 @@
 #ifndef NODE_ADMIN_H
 #define NODE_ADMIN_H
 
+#include "auth/auth.h"
 #include "base/budget.h"
 #include "core/core.h"
 #include "http/http_server.h"
@@ -23,6 +24,8 @@ struct admin_config {
     struct bytes cluster_name;
     bool available;
     uint64_t started_at_ms; /* wall clock */
+    struct auth *auth;      /* NULL: everybody may see everything */
+    bool open_metrics;      /* /metrics without a key all the same */
     void *owner;
     void (*on_drain)(void *owner);                      /* POST /v1/drain */
     void (*pump)(void *owner);                          /* after calls into the core */

@@ -7,6 +7,7 @@
  */
 #include "driver.h"
 
+#include "access.h"
 #include "io/ids.h"
 #include "io/timer.h"
 #include "io/turn_end.h"
@@ -24,6 +25,7 @@ struct exchange {
     struct op_request op;
     const struct dialect *dialect;
     struct http_exchange *x;
+    struct auth_found who; /* resolved once a request, before a dialect acts */
     uint64_t begun_ns;
     uint16_t code;
     bool reports;          /* the core wants to know whether the answer left */
@@ -91,6 +93,7 @@ static void exchange_end(struct driver *d, struct exchange *e)
         gate_leave(d->config.gate, now(d), &e->client);
     }
     d->open_count--;
+    auth_found_drop(&e->who);
     if (d->spare_count == SPARE_EXCHANGES_MAX) {
         free(e);
         return;
@@ -207,14 +210,56 @@ static void on_timer(void *owner)
 /* --- events from the front
  * --------------------------------------------------------------------- */
 
+/* Who it is, and what names its key (empty: nobody that is known). The key is for nobody behind
+ * us: it is taken out of the request. */
+static struct bytes resolve_caller(struct driver *d, struct exchange *e)
+{
+    e->who = auth_find(d->config.auth, http_exchange_request(e->x));
+    const struct caller *caller = e->who.caller;
+    if (caller == NULL) {
+        return bytes_of(NULL, 0);
+    }
+    http_exchange_drop_headers(e->x, auth_is_ours, d->config.auth);
+    return bytes_of(&caller->id, sizeof caller->id);
+}
+
+/* The caller may not do this: `answer` says so. */
+static bool is_refused(struct driver *d, struct exchange *e, struct dialect_routing routing,
+                       struct http_answer *answer)
+{
+    struct access_request r = {.in = http_exchange_request(e->x),
+                               .caller = e->who.caller,
+                               .routing = routing,
+                               .op = &e->op};
+    if (d->config.auth == NULL) {
+        return false;
+    }
+    if (access_refuses(&r, answer)) {
+        return true;
+    }
+    e->op.tenant = e->who.caller == NULL ? bytes_of(NULL, 0) : e->who.caller->tenant;
+    return false;
+}
+
+static struct dialect_routing ask_dialects(struct driver *d, struct exchange *e,
+                                           struct http_answer *answer)
+{
+    const struct http_request *in = http_exchange_request(e->x);
+    if (d->config.auth == NULL) {
+        return dialect_route(d->config.dialects, in, &d->scratch, &e->op, answer);
+    }
+    struct dialect_config config = *d->config.dialects;
+    config.caller = e->who.caller;
+    return dialect_route(&config, in, &d->scratch, &e->op, answer);
+}
+
 /* True when the dialect had to ask the core; false: it is answered. */
 static bool route(struct driver *d, struct exchange *e)
 {
     struct http_answer answer = {0};
-    struct dialect_routing routing = dialect_route(
-        d->config.dialects, http_exchange_request(e->x), &d->scratch, &e->op, &answer);
+    struct dialect_routing routing = ask_dialects(d, e, &answer);
     e->dialect = routing.dialect;
-    if (routing.verdict == DIALECT_OP) {
+    if (!is_refused(d, e, routing, &answer) && routing.verdict == DIALECT_OP) {
         return true;
     }
     e->code = answer.status;
@@ -229,6 +274,9 @@ static bool come_in(struct driver *d, struct http_exchange *x, struct exchange *
     struct http_answer answer = {0};
     struct exchange *e = exchange_new(d, x);
     *out = e;
+    if (e != NULL && d->config.auth != NULL) {
+        visitor.key = resolve_caller(d, e);
+    }
     if (e == NULL || d->config.gate == NULL ||
         gate_enter(d->config.gate, &visitor, &e->client, &answer)) {
         return true;
@@ -244,14 +292,18 @@ bool driver_on_head(void *owner, struct http_exchange *x)
     const struct http_request *r = http_exchange_request(x);
     bool is_early =
         r->content_length >= EARLY_ANSWER_BODY_MIN || http_request_header(r, "expect") != NULL;
-    if (!is_early && d->config.gate == NULL) {
+    if (!is_early && d->config.gate == NULL && d->config.auth == NULL) {
         return true;
     }
     struct exchange *e;
     if (!come_in(d, x, &e)) {
         return false;
     }
-    return e == NULL || !is_early || route(d, e); /* driver_on_request() will miss it */
+    if (e == NULL) {
+        return true; /* driver_on_request() will miss it */
+    }
+    bool is_strange = d->config.auth != NULL && e->who.caller == NULL && r->head_only;
+    return (!is_early && !is_strange) || route(d, e); /* of strangers no body is read */
 }
 
 /* A GET that may wait holds its place among those of its client. */

@@ -6,6 +6,7 @@
 #ifndef NODE_DRIVER_H
 #define NODE_DRIVER_H
 
+#include "auth/auth.h"
 #include "core/core.h"
 #include "dialects/dialect.h"
 #include "gate.h"
@@ -34,6 +35,7 @@ struct driver_config {
     const struct dialect_config *dialects;
     const struct driver_target *targets;
     struct gate *gate; /* NULL: no client is limited */
+    struct auth *auth; /* NULL: everybody may do everything */
     void *owner;
     void (*on_served)(void *owner, const struct driver_served *served);
     /* The core's timer rang so late: the loop was busy with something else. */

@@ -47,6 +47,7 @@ struct node {
     struct driver_target *targets;
     struct encryption encryption;
     struct peering *peering; /* NULL: a single node */
+    struct auth *auth;       /* NULL: no keys are asked for */
     struct core *core;
     struct gate *gate; /* NULL: no client is limited */
     struct driver *driver;
@@ -136,11 +137,31 @@ static void drain(void *owner)
     driver_pump(n->driver);
 }
 
+/* A file that cannot be used leaves the keys as they were. */
+static void reload_keys(struct node *n)
+{
+    struct text faults = {0};
+    if (n->auth == NULL) {
+        return;
+    }
+    if (auth_reload(n->auth, &faults) == 0) {
+        struct log_line *line = log_begin(n->log, LOG_INFO, "keys-read");
+        log_num(line, "keys", auth_key_count(n->auth));
+        log_end(line);
+    } else {
+        struct bytes rest = text_view(&faults);
+        struct bytes first = bytes_cut_at(&rest, '\n');
+        log_event(n->log, LOG_ERROR, "keys-not-read", "fault", first);
+    }
+    text_fini(&faults);
+}
+
 static void on_signal(void *owner, int number)
 {
     struct node *n = owner;
     if (number == SIGHUP) {
         encryption_reload(&n->encryption, n->log);
+        reload_keys(n);
         return;
     }
     if (number == SIGINT && n->draining && !n->ended) {
@@ -255,6 +276,25 @@ static int make_peering(struct node *n, struct errmsg *em)
     return peering_open(&n->peering, &peering, em);
 }
 
+static int make_auth(struct node *n, struct errmsg *em)
+{
+    struct text faults = {0};
+    uint8_t random[GUID_SIZE];
+    uint64_t seed;
+    ids_random(random);
+    memcpy(&seed, random, sizeof seed);
+    if (n->config->auth.keys_file[0] == '\0') {
+        return 0;
+    }
+    int rc = auth_open(&n->auth, n->config->auth.keys_file, seed, &faults);
+    if (rc == ERR_MALFORMED) {
+        struct bytes rest = text_view(&faults);
+        err_set(em, rc, "%.*s", BYTES_ARG(bytes_cut_at(&rest, '\n')));
+    }
+    text_fini(&faults);
+    return rc == ERR_NOMEM ? no_memory(em) : rc;
+}
+
 static int make_core(struct node *n, struct errmsg *em)
 {
     const struct config *config = n->config;
@@ -287,6 +327,7 @@ static int make_driver(struct node *n, struct errmsg *em)
         .dialects = &n->dialects,
         .targets = n->targets,
         .gate = n->gate,
+        .auth = n->auth,
         .owner = n,
         .on_served = on_served,
         .on_lag = on_lag,
@@ -332,6 +373,8 @@ static int make_admin(struct node *n, struct errmsg *em)
         .cluster_name = bytes_text(n->config->cluster.name),
         .available = n->config->cluster.claim == CONFIG_CLAIM_AVAILABLE,
         .started_at_ms = loop_wall_ms(),
+        .auth = n->auth,
+        .open_metrics = n->config->auth.open_metrics,
         .owner = n,
         .on_drain = drain,
         .pump = pump,
@@ -459,8 +502,8 @@ static void say_ready(struct node *n)
 int node_new(struct node **out, const struct config *config, struct errmsg *em)
 {
     static int (*const steps[])(struct node *, struct errmsg *) = {
-        make_loop, make_log,    make_encryption, make_targets, make_peering, make_core,
-        make_gate, make_driver, make_webhooks,   make_admin,   open_servers,
+        make_loop, make_log,  make_auth,   make_encryption, make_targets, make_peering,
+        make_core, make_gate, make_driver, make_webhooks,   make_admin,   open_servers,
     };
     *out = NULL;
     struct node *n = calloc(1, sizeof *n);
@@ -535,6 +578,7 @@ void node_free(struct node **n)
     loop_free(&mine->loop);
     encryption_close(&mine->encryption);
     wiring_free_allow(&mine->allow);
+    auth_close(&mine->auth);
     telemetry_free(&mine->telemetry);
     log_free(&mine->log);
     assert(mine->budget.used == 0);

@@ -5,7 +5,8 @@
  * docs/configuration.md all follow from it.
  *
  * This folder refuses to know what a setting does: it opens no socket, creates no log, asks no
- * clock. It reads the file that --config names and the host's name, nothing else.
+ * clock. It reads the file that --config names, the one of `auth.keys_file` and the host's
+ * name, nothing else.
  *
  * Every string, list and function belongs to the config and lives until config_free(). Strings
  * are never NULL; an empty one means "not set". Units stand last in the names.
@@ -128,7 +129,7 @@ struct config {
 
     struct {
         char *keys_file;
-        bool open;
+        bool open, open_metrics;
     } auth;
 
     struct {

@@ -2,6 +2,8 @@
  * values that do not fit together. */
 #include "config/loader.h"
 
+#include "config/keys_file.h"
+#include "config/shape.h"
 #include "config/value.h"
 
 #include <stdlib.h>
@@ -62,20 +64,6 @@ static void check_together(struct loader *l, const char *key, const char *needed
     }
 }
 
-/* An address of this machine alone, as one can tell without asking the system. */
-static bool is_loopback(const char *address)
-{
-    struct bytes rest = bytes_text(address);
-    if (bytes_cut_front_nocase(&rest, "localhost:") || bytes_cut_front(&rest, "[::1]:")) {
-        return true;
-    }
-    if (!bytes_cut_front(&rest, "127.")) {
-        return false;
-    }
-    struct bytes host = bytes_cut_at(&rest, ':');
-    return strspn((const char *)host.at, "0123456789.") == host.size; /* no name 127.example */
-}
-
 /* Peers are given every callback's body: nobody else may read along, or be one. */
 static void check_peers(struct loader *l)
 {
@@ -90,14 +78,42 @@ static void check_peers(struct loader *l)
         loader_fault(l, origin_of(c, "cluster.secret_file"), bytes_text("cluster.secret_file"),
                      "stands beside cluster.tls.cert; allowed: one of them");
     }
-    if (c->cluster.listen[0] != '\0' && !is_loopback(c->cluster.listen) && !has_secret &&
-        !has_certificate && !c->cluster.insecure) {
+    if (c->cluster.listen[0] != '\0' && !shape_is_loopback(bytes_text(c->cluster.listen)) &&
+        !has_secret && !has_certificate && !c->cluster.insecure) {
         loader_fault(
             l, origin_of(c, "cluster.listen"), bytes_text("cluster.listen"),
             "is beyond loopback, where anybody could read along and join; allowed: with "
             "cluster.secret_file, or cluster.tls.cert, .key and .ca, or "
             "cluster.insecure=true (docs/tls.md)");
     }
+}
+
+/* Who can reach a node without keys can take what others wait for. */
+static void check_open(struct loader *l, const char *key, const char *address)
+{
+    const struct config *c = l->config;
+    bool is_guarded = c->auth.keys_file[0] != '\0' || c->auth.open;
+    if (!is_guarded && !shape_is_loopback(bytes_text(address))) {
+        loader_fault(l, origin_of(c, key), bytes_text(key),
+                     "%s can be reached from other machines, and no keys are asked for; "
+                     "allowed: set auth.keys_file, or auth.open: true",
+                     address);
+    }
+}
+
+/* The node reads them again when it starts, and whenever it is told to. */
+static void check_keys(struct loader *l)
+{
+    const struct config *c = l->config;
+    struct keys_file keys;
+    if (c->auth.keys_file[0] == '\0') {
+        return;
+    }
+    if (!keys_file_read(&keys, c->auth.keys_file, &l->report->faults)) {
+        l->fault_count++;
+        return;
+    }
+    keys_file_fini(&keys);
 }
 
 static void finish_node(struct loader *l)
@@ -108,6 +124,9 @@ static void finish_node(struct loader *l)
           &c->callback.wait_max_ms);
     order(l, "webhook.min_wait_ms", &c->webhook.min_wait_ms, "webhook.max_wait_ms",
           &c->webhook.max_wait_ms);
+    check_open(l, "listen", c->listen);
+    check_open(l, "admin", c->admin);
+    check_keys(l);
     check_together(l, "tls.cert", "tls.key");
     check_together(l, "tls.key", "tls.cert");
     check_peers(l);

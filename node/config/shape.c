@@ -66,6 +66,16 @@ bool shape_is_address(struct bytes text, bool zero_ok)
     return is_host(text);
 }
 
+bool shape_is_loopback(struct bytes address)
+{
+    uint64_t port;
+    if (!cut_port(&address, &port)) {
+        return false;
+    }
+    bool is_v4 = is_ip(AF_INET, address) && bytes_cut_front(&address, "127.");
+    return is_v4 || bytes_is(address, "[::1]") || bytes_is_nocase(address, "localhost");
+}
+
 bool shape_is_seed(struct bytes text)
 {
     if (!bytes_cut_front(&text, "dns:")) {

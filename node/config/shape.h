@@ -8,6 +8,9 @@
 /* HOST:PORT or [v6]:PORT. Port 0 only when `zero_ok`. */
 bool shape_is_address(struct bytes text, bool zero_ok);
 
+/* An address that only this machine can reach: 127.0.0.0/8, ::1 or localhost. */
+bool shape_is_loopback(struct bytes address);
+
 /* shape_is_address() without port 0, or dns:NAME:PORT. */
 bool shape_is_seed(struct bytes text);
 

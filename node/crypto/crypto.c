@@ -1,8 +1,21 @@
 #include "crypto/crypto.h"
 
+#include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <openssl/kdf.h>
 #include <openssl/params.h>
+
+int crypto_sha256(uint8_t out[CRYPTO_SHA256_SIZE], struct bytes in)
+{
+    unsigned size = 0;
+    bool ok = EVP_Digest(in.at, in.size, out, &size, EVP_sha256(), NULL) == 1;
+    return ok && size == CRYPTO_SHA256_SIZE ? 0 : ERR_NOMEM;
+}
+
+bool crypto_equal(const uint8_t *a, const uint8_t *b, size_t size)
+{
+    return CRYPTO_memcmp(a, b, size) == 0;
+}
 
 int crypto_hmac_sha256(uint8_t out[CRYPTO_SHA256_SIZE], struct bytes key,
                        const struct bytes *parts, size_t count)

@@ -9,6 +9,12 @@
 
 #define CRYPTO_SHA256_SIZE 32 /* bytes */
 
+/* SHA-256 (FIPS 180-4). ERR_NOMEM: the library has no memory. */
+int crypto_sha256(uint8_t out[CRYPTO_SHA256_SIZE], struct bytes in);
+
+/* Whether two secrets are the same, in a time that tells nothing about where they differ. */
+bool crypto_equal(const uint8_t *a, const uint8_t *b, size_t size);
+
 /* HMAC-SHA256 (RFC 2104) over the parts, one after the other. ERR_NOMEM: the library has no
  * memory; nothing can be signed. */
 int crypto_hmac_sha256(uint8_t out[CRYPTO_SHA256_SIZE], struct bytes key,

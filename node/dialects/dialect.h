@@ -7,6 +7,7 @@
 #ifndef NODE_DIALECTS_DIALECT_H
 #define NODE_DIALECTS_DIALECT_H
 
+#include "core/caller.h"
 #include "core/ops.h"
 #include "http/http_message.h"
 
@@ -34,6 +35,7 @@ struct dialect_config {
     bool (*takes_credentials)(void *owner, struct bytes function);
     const struct webhook_allow *webhook_allow; /* NULL: nothing internal is allowed */
     void *owner;
+    const struct caller *caller; /* who asks now; NULL: keys are off */
 };
 
 enum dialect_verdict {
@@ -43,7 +45,8 @@ enum dialect_verdict {
 };
 
 struct dialect {
-    const char *name; /* the label `dialect` of the metrics */
+    const char *name;     /* the label `dialect` of the metrics */
+    bool has_no_problems; /* its clients know no problem documents: refusals are empty */
     /* Routes one request. For a request whose head only has arrived (`in->head_only`), it may
      * already answer, so that a body nobody wants is not read; what it says in `out` then is
      * not to be executed: it is asked again when the body is here.

@@ -301,6 +301,7 @@ static void jube_render(const struct dialect_config *config, const struct http_r
 
 const struct dialect dialect_jube = {
     .name = "jube",
+    .has_no_problems = true,
     .parse = jube_parse,
     .render = jube_render,
 };

@@ -47,6 +47,9 @@ static const char components[] =
     "\"VerdaStatus\":{\"type\":\"object\",\"properties\":{\"Id\":{\"type\":\"string\"},"
     "\"Error\":{\"type\":[\"string\",\"null\"]},\"Status\":{\"type\":\"string\",\"enum\":["
     "\"Initialized\",\"Queue\",\"Inference\",\"Completed\"]}}}},"
+    "\"securitySchemes\":{\"bearer\":{\"type\":\"http\",\"scheme\":\"bearer\"},"
+    "\"basic\":{\"type\":\"http\",\"scheme\":\"basic\",\"description\":\"the password is the "
+    "key\"},\"apiKey\":{\"type\":\"apiKey\",\"in\":\"header\",\"name\":\"X-Api-Key\"}},"
     "\"callbacks\":{\"webhook\":{\"{$request.header.X-Callback-Url}\":{\"post\":{"
     "\"summary\":\"The result, delivered once (Standard Webhooks)\",\"responses\":{"
     "\"2XX\":{\"description\":\"Delivered; the callback is freed\"},"
@@ -64,7 +67,8 @@ static const char *description_of(struct bytes code)
         {"302", "Ready; Location names the callback"},
         {"303", "Ready; Location names the callback"},
         {"400", "The request is malformed"},
-        {"403", "Switched off"},
+        {"401", "Without a key, where keys are asked for"},
+        {"403", "The key does not allow it, or switched off"},
         {"404", "Unknown"},
         {"405", "Not this method; Allow names those that there are"},
         {"409", "The state, or an id in use, does not allow it"},
@@ -91,13 +95,46 @@ static void add_schema(struct text *t, const char *type, const char *schema)
     text_add_str(t, "\"}}}");
 }
 
+/* What access.h says before the row is asked. */
+static void add_refusals(struct text *t, const struct route *r)
+{
+    static const char *const codes[] = {"401", "403"};
+    for (size_t i = 0; i < 2; i++) {
+        text_add_str(t, i == 0 ? "\"" : ",\"");
+        text_add_str(t, codes[i]);
+        text_add_str(t, "\":{\"description\":");
+        text_add_json(t, bytes_text(description_of(bytes_text(codes[i]))));
+        if (strcmp(r->dialect, "jube") != 0) {
+            add_schema(t, "application/problem+json", "Problem");
+        }
+        text_add_char(t, '}');
+    }
+}
+
+/* {}: keys may not be asked for. */
+static void add_security(struct text *t, const struct route *r)
+{
+    text_add_str(t, "\"x-scope\":\"");
+    text_add_str(t, route_scope_text(r->scope));
+    text_add_str(t, r->scope == ROUTE_OPEN ? "\",\"security\":[],"
+                                           : "\",\"security\":[{},{\"bearer\":[]},"
+                                             "{\"basic\":[]},{\"apiKey\":[]}],");
+}
+
 static void add_responses(struct text *t, const struct route *r)
 {
     struct bytes codes = bytes_text(r->codes);
     struct bytes code;
     const char *lead = "";
     text_add_str(t, "\"responses\":{");
+    if (r->scope != ROUTE_OPEN) {
+        add_refusals(t, r);
+        lead = ",";
+    }
     while (route_next_word(&codes, &code)) {
+        if (bytes_is(code, "403")) {
+            continue; /* above */
+        }
         bool own = bytes_is(code, "own");
         text_add_str(t, lead);
         text_add_char(t, '"');
@@ -180,6 +217,7 @@ static void add_operation(struct text *t, const struct route *r, struct bytes me
     text_add_json(t, bytes_text(r->summary));
     text_add_char(t, ',');
     add_operation_id(t, r, method);
+    add_security(t, r);
     add_parameters(t, r);
     if (takes_body(method)) {
         text_add_str(t, "\"requestBody\":{\"content\":{\"*/*\":{}}},");

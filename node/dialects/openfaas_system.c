@@ -52,9 +52,24 @@ static void add_function(struct text *t, struct bytes name)
                     "\"availableReplicas\":1}");
 }
 
+/* Is it there for who asks? */
+static bool is_shown(const struct dialect_config *config, struct bytes name)
+{
+    return config->caller == NULL || caller_may_invoke(config->caller, name);
+}
+
+struct visit {
+    const struct dialect_config *config;
+    struct text *out;
+};
+
 static void visit_function(void *arg, struct bytes name)
 {
-    struct text *t = arg;
+    const struct visit *v = arg;
+    struct text *t = v->out;
+    if (!is_shown(v->config, name)) {
+        return;
+    }
     if (t->at[t->size - 1] != '[') {
         text_add_char(t, ',');
     }
@@ -66,7 +81,8 @@ static void answer_functions(const struct dialect_config *config, struct http_an
     begin_json(answer);
     text_add_char(&answer->content, '[');
     if (!text_failed(&answer->content)) {
-        config->each_function(config->owner, visit_function, &answer->content);
+        struct visit v = {config, &answer->content};
+        config->each_function(config->owner, visit_function, &v);
     }
     text_add_char(&answer->content, ']');
 }
@@ -76,7 +92,7 @@ static void answer_one_function(const struct dialect_config *config,
                                 struct http_answer *answer)
 {
     struct bytes function = target_function_in_namespace(config, name);
-    if (function.size == 0) {
+    if (function.size == 0 || !is_shown(config, function)) {
         answer_unknown_function(answer, in);
         return;
     }

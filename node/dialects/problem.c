@@ -55,7 +55,11 @@ const struct problem_kind problem_kinds[] = {
      "The head of the request is larger than limits.header_bytes."},
     {"method-not-allowed", 405, "Method not allowed",
      "The route exists, but not for this method; `Allow` names those that it has."},
-    {"forbidden", 403, "Forbidden", "The route is switched off by configuration."},
+    {"unauthorized", 401, "Unauthorized",
+     "The request came without a key that is valid here. Send one as Authorization: Bearer, "
+     "as the password of Authorization: Basic, or as X-Api-Key."},
+    {"forbidden", 403, "Forbidden",
+     "The key does not allow this, or the route is switched off by configuration."},
     {"upstream-failed", 502, "Function not reached",
      "The function could not be reached, or gave no answer."},
     {"upstream-timeout", 504, "Function timed out",

@@ -1,5 +1,9 @@
 #include "dialects/routes.h"
 
+#include "dialects/dialect.h"
+
+#include "base/unreachable.h"
+
 #include <assert.h>
 
 #define CALL_HEADERS "Prefer Idempotency-Key X-Callback-Url X-Deadline-Ms"
@@ -89,6 +93,78 @@ const char *route_scope_text(enum route_scope scope)
     };
     assert(scope < sizeof texts / sizeof texts[0]);
     return texts[scope];
+}
+
+enum route_scope route_scope_of(enum op_kind kind)
+{
+    switch (kind) {
+    case OP_INVOKE:
+        return ROUTE_INVOKE;
+    case OP_STATUS:
+    case OP_COLLECT:
+    case OP_PEEK:
+    case OP_RELEASE:
+        return ROUTE_COLLECT;
+    case OP_CANCEL:
+        return ROUTE_CANCEL;
+    }
+    UNREACHABLE("not an operation");
+}
+
+/* Verda's routes begin with a function's name, and those of others with what none is called. */
+static bool begins_otherwise(const struct route *r, struct bytes path)
+{
+    bytes_cut_front(&path, "/");
+    return r->path[1] == '{' && dialect_name_is_reserved(bytes_cut_at(&path, '/'));
+}
+
+/* "/v1/functions/{name}/{path}": a word in braces is one segment, {path} all that is left. */
+static bool path_fits(const struct route *r, struct bytes path)
+{
+    bool any_case = strcmp(r->dialect, "jube") == 0;
+    struct bytes template = bytes_text(r->path);
+    if (begins_otherwise(r, path)) {
+        return false;
+    }
+    while (template.size > 0 && path.size > 0) {
+        struct bytes want = bytes_cut_at(&template, '/');
+        if (bytes_is(want, "{path}")) {
+            return true;
+        }
+        struct bytes have = bytes_cut_at(&path, '/');
+        bool is_word = want.size > 0 && want.at[0] == '{' && have.size > 0;
+        if (!is_word && !bytes_equal(want, have) &&
+            !(any_case && bytes_equal_nocase(want, have))) {
+            return false;
+        }
+    }
+    return template.size == 0 && path.size == 0;
+}
+
+static bool has_method(const struct route *r, struct bytes method)
+{
+    struct bytes methods = bytes_text(r->methods), word;
+    while (route_next_word(&methods, &word)) {
+        if (bytes_is(word, "*") || bytes_equal(word, method)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+const struct route *route_find(struct bytes method, struct bytes path)
+{
+    size_t first = 0;
+    while (first < route_count && !path_fits(&routes[first], path)) {
+        first++;
+    }
+    size_t i = first; /* rows of one path stand together */
+    for (; i < route_count && strcmp(routes[i].path, routes[first].path) == 0; i++) {
+        if (has_method(&routes[i], method)) {
+            return &routes[i];
+        }
+    }
+    return first == route_count ? NULL : &routes[first];
 }
 
 bool route_next_word(struct bytes *list, struct bytes *word)

@@ -1,10 +1,11 @@
-/* Every route of every dialect as data: for /openapi.json, for docs/routes.md, and for tests
- * that must not forget one. The dialects themselves do not read it; a test asks each row of
- * them and compares. */
+/* Every route of every dialect as data: for /openapi.json, for docs/routes.md, for what a key
+ * must allow (access.h), and for tests that must not forget one. The dialects themselves do not
+ * read it; a test asks each row of them and compares. */
 #ifndef NODE_DIALECTS_ROUTES_H
 #define NODE_DIALECTS_ROUTES_H
 
 #include "base/text.h"
+#include "core/ops.h"
 
 /* What a key must allow before the route may be used. */
 enum route_scope {
@@ -35,6 +36,13 @@ extern const struct route routes[];
 extern const size_t route_count;
 
 const char *route_scope_text(enum route_scope scope);
+
+/* What a key must allow for an operation: the scope of every row that leads to it. */
+enum route_scope route_scope_of(enum op_kind kind);
+
+/* The row that a request for a fixed page, or a refused one, belongs to; the first one of its
+ * path when none has the method. NULL: no row has the path. */
+const struct route *route_find(struct bytes method, struct bytes path);
 
 /* The next word of a list parted by spaces; false at its end. */
 bool route_next_word(struct bytes *list, struct bytes *word);

@@ -138,6 +138,21 @@ uint64_t http_exchange_data(const struct http_exchange *x)
     return x->data;
 }
 
+void http_exchange_drop_headers(struct http_exchange *x,
+                                bool (*drops)(void *owner, const struct http_header *h),
+                                void *owner)
+{
+    /* They are the parser's, which is ours. */
+    struct http_header *headers = (struct http_header *)(uintptr_t)x->request.headers;
+    size_t kept = 0;
+    for (size_t i = 0; i < x->request.header_count; i++) {
+        if (!drops(owner, &headers[i])) {
+            headers[kept++] = headers[i];
+        }
+    }
+    x->request.header_count = kept;
+}
+
 void http_exchange_lend(struct http_exchange *x, struct http_answer *answer)
 {
     assert(answer->headers.at == NULL && answer->content.at == NULL);

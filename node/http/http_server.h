@@ -101,6 +101,11 @@ const struct http_request *http_exchange_request(const struct http_exchange *x);
  * or has closed cannot be told from its FIN (RFC 9293 3.6). */
 void http_exchange_end_with_client(struct http_exchange *x);
 
+/* Takes those headers out of the request that `drops` says yes to. */
+void http_exchange_drop_headers(struct http_exchange *x,
+                                bool (*drops)(void *owner, const struct http_header *h),
+                                void *owner);
+
 /* A place for the owner to keep its own pointer or number. */
 void http_exchange_set_data(struct http_exchange *x, uint64_t data);
 uint64_t http_exchange_data(const struct http_exchange *x);

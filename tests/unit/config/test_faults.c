@@ -206,11 +206,10 @@ static void values_that_do_not_fit_together_are_refused(void **state)
 static void what_this_version_does_not_do_is_refused_not_ignored(void **state)
 {
     (void)state;
-    struct loaded l = load(NULL, NULL, FLAGS("--set", "auth.keys_file=/etc/passwd"));
+    struct loaded l = load(NULL, NULL, FLAGS("--set", "tls.cert=/etc/passwd"));
     assert_int_equal(l.verdict, CONFIG_STOP);
-    assert_contains(
-        &l.report.faults,
-        "--set: auth.keys_file: is not done by this version; allowed: leave it out");
+    assert_contains(&l.report.faults,
+                    "--set: tls.cert: is not done by this version; allowed: leave it out");
     loaded_fini(&l);
 }
 

@@ -47,9 +47,9 @@ static void every_flag_is_read_in_both_spellings(void **state)
     (void)state;
     struct loaded l =
         load(NULL, NULL,
-             FLAGS("--name=a", "--listen", "0.0.0.0:0", "--admin=[::1]:0", "--cluster",
-                   "127.0.0.1:0", "--seeds=a:1,dns:peers:7000", "--function",
-                   "echo=builtin:echo", "--function=up=http://h/p?a=b"));
+             FLAGS("--name=a", "--set=auth.open=true", "--listen", "0.0.0.0:0",
+                   "--admin=[::1]:0", "--cluster", "127.0.0.1:0", "--seeds=a:1,dns:peers:7000",
+                   "--function", "echo=builtin:echo", "--function=up=http://h/p?a=b"));
     const struct config *c = l.config;
     assert_int_equal(l.verdict, CONFIG_RUN);
     assert_string_equal(c->name, "a");
@@ -235,13 +235,14 @@ static void check_marks_defaults_and_prints_the_same_for_every_source(void **sta
 {
     (void)state;
     struct loaded file =
-        load("admin: h:1\nwebhook:\n  allow: [a, b]\n", NULL, FLAGS("--check"));
+        load("admin: localhost:1\nwebhook:\n  allow: [a, b]\n", NULL, FLAGS("--check"));
     struct loaded flag =
-        load(NULL, NULL, FLAGS("--admin=h:1", "--set", "webhook.allow=a,b", "--check"));
-    struct loaded variable = load(
-        NULL, ENVIRON("CALLBACKD_ADMIN=h:1", "CALLBACKD_WEBHOOK_ALLOW=a, b"), FLAGS("--check"));
+        load(NULL, NULL, FLAGS("--admin=localhost:1", "--set", "webhook.allow=a,b", "--check"));
+    struct loaded variable =
+        load(NULL, ENVIRON("CALLBACKD_ADMIN=localhost:1", "CALLBACKD_WEBHOOK_ALLOW=a, b"),
+             FLAGS("--check"));
     assert_int_equal(file.verdict, CONFIG_DONE);
-    assert_contains(&file.report.out, "\nadmin: h:1\n");
+    assert_contains(&file.report.out, "\nadmin: localhost:1\n");
     assert_contains(&file.report.out,
                     "\nlisten: 127.0.0.1:8080                          # def");
     assert_true(bytes_equal(text_view(&file.report.out), text_view(&flag.report.out)));

@@ -240,7 +240,9 @@ static void add_table(struct text *t)
         "other path gets 404; and the front refuses what is no good HTTP by itself: 400, 408\n"
         "(too slow), 413 (body over `limits.body_bytes`), 417, 431 (head over\n"
         "`limits.header_bytes`), 503 (no memory for the body), 505.\n\n"
-        "*Scope* is what a key must allow once keys are required.\n\n"
+        "*Scope* is what a key must allow where keys are asked for (`auth.md`): without one "
+        "that is\n"
+        "known 401, with one that does not allow it 403.\n\n"
         "| dialect | methods | path | operation | codes | scope | |\n"
         "|---|---|---|---|---|---|---|\n");
     for (size_t i = 0; i < route_count; i++) {
@@ -308,6 +310,86 @@ static void openapi_is_json_and_names_every_row_once(void **state)
     json_decref(root);
 }
 
+/* What a key must allow hangs on the operation, and on the row: both say the same. True: it
+ * led to an operation. */
+static bool check_scope(const struct route *r, const char *method, bool good)
+{
+    struct text raw = {0};
+    text_add_str(&raw, method);
+    text_add_char(&raw, ' ');
+    add_path(&raw, r->path, good);
+    text_add_str(&raw, "\nX-Inference-Id: mine\nClaim-Token: t\n\n{}");
+    text_add_char(&raw, '\0');
+    ask(&x, raw.at);
+    text_fini(&raw);
+    bool leads = x.routing.verdict == DIALECT_OP;
+    if (leads) {
+        assert_int_equal(route_scope_of(x.op.kind), r->scope);
+    }
+    return leads;
+}
+
+static void check_row_scope(const struct route *r, const char *method)
+{
+    struct text path = {0};
+    add_path(&path, r->path, true);
+    const struct route *found = route_find(bytes_text(method), text_view(&path));
+    text_fini(&path);
+    if (found != r) {
+        fail_msg("%s %s is taken for another", method, r->path);
+    }
+    bool is_page = r->scope == ROUTE_OPEN || r->scope == ROUTE_ADMIN;
+    bool leads = check_scope(r, method, true);
+    leads = check_scope(r, method, false) || leads;
+    assert_int_equal(leads, !is_page);
+}
+
+static void each_row_needs_the_scope_of_what_it_does(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < route_count; i++) {
+        struct bytes methods =
+            bytes_text(strcmp(routes[i].methods, "*") == 0 ? "POST GET" : routes[i].methods);
+        struct bytes word;
+        while (route_next_word(&methods, &word)) {
+            char method[8] = "";
+            memcpy(method, word.at, word.size);
+            check_row_scope(&routes[i], method);
+        }
+    }
+}
+
+static void paths_are_told_apart(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *method, *path, *row;
+    } cases[] = {
+        {"POST", "/v1/functions/a", "/v1/functions/{name}"},
+        {"POST", "/v1/functions/a/b/c", "/v1/functions/{name}/{path}"},
+        {"DELETE", "/v1/callbacks/x", "/v1/callbacks/{id}"},
+        {"PATCH", "/v1/callbacks/x", "/v1/callbacks/{id}"},
+        {"GET", "/API/invoke/entityanalysismodel/callback/x",
+         "/api/invoke/EntityAnalysisModel/Callback/{entryGuid}"},
+        {"GET", "/HEALTHZ", NULL},
+        {"GET", "/healthz/x", NULL},
+        {"GET", "/score/x", "/{deployment}/{path}"},
+        {"GET", "/system/functions", "/system/functions"},
+        {"GET", "/", NULL},
+        {"GET", "", NULL},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        const struct route *r =
+            route_find(bytes_text(cases[i].method), bytes_text(cases[i].path));
+        if (cases[i].row == NULL) {
+            assert_null(r);
+        } else {
+            assert_non_null(r);
+            assert_string_equal(r->path, cases[i].row);
+        }
+    }
+}
+
 static void first_segments_of_routes_are_reserved(void **state)
 {
     (void)state;
@@ -325,6 +407,8 @@ int main(void)
         EXCHANGE_TEST(the_document_is_the_table),
         EXCHANGE_TEST(openapi_is_json_and_names_every_row_once),
         EXCHANGE_TEST(first_segments_of_routes_are_reserved),
+        EXCHANGE_TEST(each_row_needs_the_scope_of_what_it_does),
+        EXCHANGE_TEST(paths_are_told_apart),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
