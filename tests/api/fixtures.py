@@ -84,12 +84,14 @@ def node_count(request):
 
 @pytest.fixture(scope='module')
 def start_service(node_count, tmp_path_factory):
-    """start_service(functions, settings, env, arguments): what clients talk to."""
+    """start_service(functions, settings, env, arguments, admin_headers): what clients talk
+    to."""
     started = []
 
-    def start(functions=None, settings=None, env=None, arguments=()):
+    def start(functions=None, settings=None, env=None, arguments=(), admin_headers=()):
         folder = tmp_path_factory.mktemp('service')
-        started.append(Service(node_count, folder, functions, settings, env, arguments))
+        started.append(Service(node_count, folder, functions, settings, env, arguments,
+                               admin_headers))
         return started[-1]
     yield start
     stop_all(started)

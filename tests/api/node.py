@@ -88,6 +88,8 @@ class Client:
 class Node(Client):
     """One running node. `functions`: {name: target}; `settings`: {key: value} for --set."""
 
+    admin_headers = () # with every request to the admin address: a key
+
     def __init__(self, functions=None, settings=None, arguments=(), env=None, binary=None):
         command = [binary or BINARY, '--listen', '127.0.0.1:0', '--admin', '127.0.0.1:0']
         merged = {'shutdown.delay_ms': 0, **https_settings(), **(settings or {})}
@@ -143,7 +145,8 @@ class Node(Client):
         return [r for r in self.records if isinstance(r, dict) and r.get('event') == name]
 
     def admin_call(self, method, target, body=None, headers=(), timeout=15):
-        return call(self.admin, method, target, body, headers, timeout)
+        pairs = list(headers.items() if isinstance(headers, dict) else headers)
+        return call(self.admin, method, target, body, [*self.admin_headers, *pairs], timeout)
 
     def metrics(self):
         """{name{labels}: value} of /metrics."""

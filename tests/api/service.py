@@ -15,8 +15,8 @@ class Service(Client):
     than one."""
 
     def __init__(self, count, folder, functions=None, settings=None, env=None,
-                 arguments=()):
-        self.nodes, self.balancer = [], None
+                 arguments=(), admin_headers=()):
+        self.nodes, self.balancer, self.admin_headers = [], None, admin_headers
         try:
             for number in range(count):
                 self.add_node(number, count, (functions, settings, arguments, env))
@@ -42,6 +42,7 @@ class Service(Client):
         if self.nodes:
             arguments += ['--seeds', '%s:%d' % self.nodes[0].cluster]
         self.nodes.append(Node(functions, merged, [*arguments, *more], env))
+        self.nodes[-1].admin_headers = self.admin_headers
 
     @property
     def url(self):
