@@ -85,6 +85,7 @@ static void read_sources(struct loader *l, const struct flags *flags)
     config_env_read(l);
     flags_apply(flags, l);
     loader_finish(l);
+    loader_check_keys(l);
 }
 
 enum config_verdict config_load(struct config *c, const struct config_input *in,

@@ -1,7 +1,6 @@
 #include "config/keys_file.h"
 
 #include "config/shape.h"
-#include "config/value.h"
 #include "config/yaml_reader.h"
 #include "core/caller.h"
 
@@ -38,6 +37,7 @@ struct walk {
     struct text *faults;
     size_t fault_count;
     size_t index; /* of the key that is read, or NO_KEY */
+    bool no_memory;
 };
 
 unsigned keys_file_scope(struct bytes word)
@@ -119,10 +119,24 @@ static bool read_digest(uint8_t out[KEYS_FILE_DIGEST_SIZE], struct bytes text)
     return ok;
 }
 
-static void replace(char **out, struct bytes text)
+/* NULL: no memory. Unlike the rest of the configuration this is read while the node runs. */
+static char *copy(struct bytes text)
+{
+    char *to = malloc(text.size + 1);
+    if (to != NULL) {
+        memcpy(to, text.size == 0 ? (const uint8_t *)"" : text.at, text.size);
+        to[text.size] = '\0';
+    }
+    return to;
+}
+
+static const char no_memory[] = "is more than there is memory for";
+
+static const char *replace(char **out, struct bytes text)
 {
     free(*out);
-    *out = value_copy(text);
+    *out = copy(text);
+    return *out == NULL ? no_memory : NULL;
 }
 
 static const char *read_text(struct keys_file_entry *e, enum field field, struct bytes text)
@@ -131,26 +145,29 @@ static const char *read_text(struct keys_file_entry *e, enum field field, struct
         if (text.size > NAME_MAX_SIZE || !shape_is_printable(text)) {
             return "is no name; allowed: at most 64 visible characters";
         }
-        replace(&e->name, text);
-    } else if (field == FIELD_TENANT) {
+        return replace(&e->name, text);
+    }
+    if (field == FIELD_TENANT) {
         if (!keys_file_is_tenant(text)) {
             return "is no tenant; allowed: at most 64 of a-z, A-Z, 0-9, '-', '_' and '.'";
         }
-        replace(&e->tenant, text);
-    } else if (!read_digest(e->digest, text)) {
-        return "is no SHA-256; allowed: 64 hexadecimal digits in lower case";
+        return replace(&e->tenant, text);
     }
-    return NULL;
+    return read_digest(e->digest, text)
+               ? NULL
+               : "is no SHA-256; allowed: 64 hexadecimal digits in lower case";
 }
 
-static void add_function(struct config_list *list, struct bytes text)
+static const char *add_function(struct config_list *list, struct bytes text)
 {
     char **grown = realloc(list->items, (list->count + 1) * sizeof *grown);
-    if (grown == NULL) {
-        abort();
+    list->items = grown == NULL ? list->items : grown;
+    char *name = grown == NULL ? NULL : copy(text);
+    if (name == NULL) {
+        return no_memory;
     }
-    list->items = grown;
-    list->items[list->count++] = value_copy(text);
+    list->items[list->count++] = name;
+    return NULL;
 }
 
 static const char *read_item(struct keys_file_entry *e, enum field field, struct bytes text)
@@ -166,8 +183,7 @@ static const char *read_item(struct keys_file_entry *e, enum field field, struct
     if (e->functions.count == LIST_ITEMS_MAX) {
         return "has too many items; allowed: 1000";
     }
-    add_function(&e->functions, text);
-    return NULL;
+    return add_function(&e->functions, text);
 }
 
 static void read_list(struct walk *w, struct keys_file_entry *e, enum field field)
@@ -249,6 +265,7 @@ static void check_whole(struct walk *w, const struct keys_file_entry *e,
     }
 }
 
+/* NULL: no memory. */
 static struct keys_file_entry *add_entry(struct walk *w, size_t line)
 {
     struct keys_file *out = w->out;
@@ -257,21 +274,24 @@ static struct keys_file_entry *add_entry(struct walk *w, size_t line)
         size_t room = out->count == 0 ? 1 : out->count * 2;
         struct keys_file_entry *grown = realloc(out->at, room * sizeof *grown);
         if (grown == NULL) {
-            abort();
+            return NULL;
         }
         out->at = grown;
     }
     struct keys_file_entry *e = &out->at[out->count++];
-    *e = (struct keys_file_entry){.line = line,
-                                  .name = value_copy(bytes_of(NULL, 0)),
-                                  .tenant = value_copy(bytes_of(NULL, 0))};
-    return e;
+    *e = (struct keys_file_entry){
+        .line = line, .name = copy(bytes_of(NULL, 0)), .tenant = copy(bytes_of(NULL, 0))};
+    return e->name == NULL || e->tenant == NULL ? NULL : e;
 }
 
 static void read_key(struct walk *w)
 {
     bool seen[FIELDS] = {false};
     struct keys_file_entry *e = add_entry(w, w->node.line);
+    if (e == NULL) {
+        w->no_memory = true;
+        return;
+    }
     w->index = w->out->count - 1;
     if (w->node.kind != YAML_IS_MAPPING || w->node.is_decorated) {
         fault(w, w->node.line, "", "is no mapping; allowed: sha256: .., scopes: [..]");
@@ -300,6 +320,9 @@ static void read_keys(struct walk *w)
         }
         read_key(w);
         w->index = NO_KEY;
+        if (w->no_memory) {
+            return;
+        }
     }
 }
 
@@ -311,7 +334,7 @@ static void read_top(struct walk *w)
               "is missing; allowed: keys: and a list");
         return;
     }
-    while (next(w) != YAML_IS_END && w->node.kind != YAML_IS_NOTHING) {
+    while (!w->no_memory && next(w) != YAML_IS_END && w->node.kind != YAML_IS_NOTHING) {
         size_t line = w->node.line;
         bool is_keys = is_word(w) && bytes_is(w->node.text, "keys");
         skip(w);
@@ -343,7 +366,8 @@ static void check_twins(struct walk *w)
     size_t count = w->out->count;
     const struct keys_file_entry **sorted = calloc(count + 1, sizeof(void *));
     if (sorted == NULL) {
-        abort();
+        w->no_memory = true;
+        return;
     }
     for (size_t i = 0; i < count; i++) {
         sorted[i] = &w->out->at[i];
@@ -361,15 +385,31 @@ static void check_twins(struct walk *w)
     free(sorted);
 }
 
+static bool end(struct walk *w)
+{
+    if (w->no_memory) {
+        w->index = NO_KEY;
+        fault(w, 1, "", no_memory);
+    }
+    if (w->fault_count > 0) {
+        keys_file_fini(w->out);
+    }
+    return w->fault_count == 0;
+}
+
 bool keys_file_parse(struct keys_file *out, const char *path, struct bytes content,
                      struct text *faults)
 {
     *out = (struct keys_file){0};
     struct walk w = {.path = path,
-                     .yaml = yaml_reader_new(content),
+                     .yaml = yaml_reader_try(content),
                      .out = out,
                      .faults = faults,
                      .index = NO_KEY};
+    if (w.yaml == NULL) {
+        w.no_memory = true;
+        return end(&w);
+    }
     read_top(&w);
     size_t line;
     const char *problem = yaml_reader_problem(w.yaml, &line);
@@ -381,10 +421,7 @@ bool keys_file_parse(struct keys_file *out, const char *path, struct bytes conte
         check_twins(&w);
     }
     yaml_reader_free(&w.yaml);
-    if (w.fault_count > 0) {
-        keys_file_fini(out);
-    }
-    return w.fault_count == 0;
+    return end(&w);
 }
 
 static bool read_whole(const char *path, struct text *out, struct text *faults)

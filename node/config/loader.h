@@ -73,6 +73,9 @@ void loader_key_print(const struct loader *l, struct loader_key key, struct text
 /* Fills what follows from other values, and checks what must fit together. */
 void loader_finish(struct loader *l);
 
+/* Reads the file of `auth.keys_file`, for its faults only. */
+void loader_check_keys(struct loader *l);
+
 /* The sources. */
 void config_file_read(struct loader *l, const char *path);
 void config_file_parse(struct loader *l, const char *path, struct bytes content);

@@ -102,7 +102,7 @@ static void check_open(struct loader *l, const char *key, const char *address)
 }
 
 /* The node reads them again when it starts, and whenever it is told to. */
-static void check_keys(struct loader *l)
+void loader_check_keys(struct loader *l)
 {
     const struct config *c = l->config;
     struct keys_file keys;
@@ -126,7 +126,6 @@ static void finish_node(struct loader *l)
           &c->webhook.max_wait_ms);
     check_open(l, "listen", c->listen);
     check_open(l, "admin", c->admin);
-    check_keys(l);
     check_together(l, "tls.cert", "tls.key");
     check_together(l, "tls.key", "tls.cert");
     check_peers(l);

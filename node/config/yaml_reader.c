@@ -22,9 +22,19 @@ struct yaml_reader {
 
 struct yaml_reader *yaml_reader_new(struct bytes content)
 {
+    struct yaml_reader *r = yaml_reader_try(content);
+    if (r == NULL) {
+        abort();
+    }
+    return r;
+}
+
+struct yaml_reader *yaml_reader_try(struct bytes content)
+{
     struct yaml_reader *r = calloc(1, sizeof *r);
     if (r == NULL || yaml_parser_initialize(&r->parser) == 0) {
-        abort();
+        free(r);
+        return NULL;
     }
     r->content = content;
     yaml_parser_set_encoding(&r->parser, YAML_UTF8_ENCODING);

@@ -31,8 +31,11 @@ struct yaml_node {
 
 struct yaml_reader;
 
-/* Never NULL. */
+/* Never NULL: a start without memory may abort. */
 struct yaml_reader *yaml_reader_new(struct bytes content);
+
+/* For what is read while the node runs. NULL: no memory. */
+struct yaml_reader *yaml_reader_try(struct bytes content);
 void yaml_reader_free(struct yaml_reader **r);
 
 /* The next node. After YAML_IS_NOTHING always that. */

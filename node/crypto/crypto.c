@@ -4,12 +4,18 @@
 #include <openssl/evp.h>
 #include <openssl/kdf.h>
 #include <openssl/params.h>
+#include <openssl/rand.h>
 
 int crypto_sha256(uint8_t out[CRYPTO_SHA256_SIZE], struct bytes in)
 {
     unsigned size = 0;
     bool ok = EVP_Digest(in.at, in.size, out, &size, EVP_sha256(), NULL) == 1;
     return ok && size == CRYPTO_SHA256_SIZE ? 0 : ERR_NOMEM;
+}
+
+int crypto_random(uint8_t *out, size_t size)
+{
+    return RAND_bytes(out, (int)size) == 1 ? 0 : ERR_IO;
 }
 
 bool crypto_equal(const uint8_t *a, const uint8_t *b, size_t size)

@@ -12,6 +12,9 @@
 /* SHA-256 (FIPS 180-4). ERR_NOMEM: the library has no memory. */
 int crypto_sha256(uint8_t out[CRYPTO_SHA256_SIZE], struct bytes in);
 
+/* Random bytes that nobody can guess. ERR_IO: the system has none. */
+int crypto_random(uint8_t *out, size_t size);
+
 /* Whether two secrets are the same, in a time that tells nothing about where they differ. */
 bool crypto_equal(const uint8_t *a, const uint8_t *b, size_t size);
 

@@ -1,6 +1,7 @@
 #include "ctl/commands.h"
 
 #include "base/num.h"
+#include "ctl/key.h"
 #include "ctl/render.h"
 #include "ctl/table.h"
 
@@ -86,11 +87,17 @@ static struct ctl_request to_admin(const struct ctl *ctl, const char *method, co
 /* CTL_EXIT_OK with an answer of any status; else the reason is told. */
 static int ask(struct ctl *ctl, const struct ctl_request *r, struct ctl_answer *out)
 {
+    struct ctl_request with_key = *r;
+    struct text key = {0};
     struct errmsg em;
-    if (ctl->ask(ctl->owner, r, out, &em) != 0) {
-        return fail(ctl, "%s", em.text);
+    if (ctl->options->key != NULL) {
+        text_addf(&key, "Authorization: Bearer %s", ctl->options->key);
+        text_add_char(&key, '\0');
+        add_header(&with_key, key.at);
     }
-    return CTL_EXIT_OK;
+    int rc = ctl->ask(ctl->owner, &with_key, out, &em);
+    text_fini(&key);
+    return rc == 0 ? CTL_EXIT_OK : fail(ctl, "%s", em.text);
 }
 
 /* Tells what the node refused, with its own words where it has some. */
@@ -461,7 +468,7 @@ int ctl_run(struct ctl *ctl)
     } commands[] = {
         {"invoke", run_invoke}, {"status", run_status}, {"collect", run_collect},
         {"cancel", run_cancel}, {"queues", run_queues}, {"cluster", run_cluster},
-        {"drain", run_drain},   {"health", run_health},
+        {"drain", run_drain},   {"health", run_health}, {"key", ctl_key_new},
     };
     for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++) {
         if (strcmp(ctl->options->command, commands[i].name) == 0) {

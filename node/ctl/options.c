@@ -4,7 +4,7 @@
 
 #define DAY_S 86400u
 
-enum { FOR_INVOKE = 1, FOR_COLLECT = 2, FOR_ALL = 4 };
+enum { FOR_INVOKE = 1, FOR_COLLECT = 2, FOR_ALL = 4, FOR_KEY = 8 };
 
 struct flag {
     const char *name;
@@ -15,11 +15,19 @@ struct flag {
 #define FIELD(NAME) offsetof(struct ctl_options, NAME)
 
 static const struct flag flags[] = {
-    {"--node", FIELD(node), FOR_ALL},       {"--admin", FIELD(admin), FOR_ALL},
-    {"--ca", FIELD(ca), FOR_ALL},           {"--data", FIELD(data), FOR_INVOKE},
-    {"-d", FIELD(data), FOR_INVOKE},        {"--wait", FIELD(wait), FOR_INVOKE | FOR_COLLECT},
-    {"--token", FIELD(token), FOR_COLLECT}, {"--output", FIELD(output), FOR_COLLECT},
+    {"--node", FIELD(node), FOR_ALL},
+    {"--admin", FIELD(admin), FOR_ALL},
+    {"--ca", FIELD(ca), FOR_ALL},
+    {"--data", FIELD(data), FOR_INVOKE},
+    {"-d", FIELD(data), FOR_INVOKE},
+    {"--wait", FIELD(wait), FOR_INVOKE | FOR_COLLECT},
+    {"--token", FIELD(token), FOR_COLLECT},
+    {"--output", FIELD(output), FOR_COLLECT},
     {"-o", FIELD(output), FOR_COLLECT},
+    {"--tenant", FIELD(tenant), FOR_KEY},
+    {"--functions", FIELD(functions), FOR_KEY},
+    {"--scopes", FIELD(scopes), FOR_KEY},
+    {"--name", FIELD(name), FOR_KEY},
 };
 
 static const struct command {
@@ -36,6 +44,7 @@ static const struct command {
     {"cluster", false, "", 0},
     {"drain", false, "", 0},
     {"health", false, "", 0},
+    {"key", true, "the word new", FOR_KEY},
 };
 
 static const char help[] =
@@ -59,6 +68,11 @@ static const char help[] =
     "  drain                     finish or hand over what is accepted, leave the cluster and "
     "exit\n"
     "  health                    says nothing; exits 0 when the node's event loop turns\n"
+    "  key new                   make a key; prints it once, and the entry for the keys file\n"
+    "      --tenant T            whose invocations it makes and sees\n"
+    "      --functions A,B       what it may invoke [*: everything]\n"
+    "      --scopes A,B          invoke, collect, cancel, admin [invoke,collect,cancel]\n"
+    "      --name N              what logs call it\n"
     "\n"
     "Options\n"
     "  --node URL                API of a node [CALLBACKCTL_NODE, http://127.0.0.1:8080]\n"
@@ -67,6 +81,7 @@ static const char help[] =
     "  --ca FILE                 who signs a node's certificate, for https:// "
     "[CALLBACKCTL_CA]\n"
     "  --insecure                https:// without a look at the certificate\n"
+    "  CALLBACKCTL_KEY           the key to show to a node that asks for one\n"
     "  --json                    print what the node said, unchanged\n"
     "  --help, --version         print, and exit\n"
     "\n"
@@ -199,6 +214,12 @@ static int check(const struct ctl_options *o, unsigned used, struct errmsg *em)
     if (!command->takes_argument && o->argument != NULL) {
         return err_set(em, ERR_MALFORMED, "%s takes no \"%.60s\"", command->name, o->argument);
     }
+    if (command->use == FOR_KEY && strcmp(o->argument, "new") != 0) {
+        return err_set(em, ERR_MALFORMED, "key needs %s", command->argument);
+    }
+    if (o->key != NULL && strpbrk(o->key, "\r\n") != NULL) {
+        return err_set(em, ERR_MALFORMED, "CALLBACKCTL_KEY is more than one line");
+    }
     if (used != 0 && (used & command->use) == 0) {
         return err_set(em, ERR_MALFORMED, "an option does not belong to %s; try --help",
                        command->name);
@@ -218,7 +239,8 @@ int ctl_options_read(struct ctl_options *out, int argc, char *const *argv, char 
     *out = (struct ctl_options){
         .node = variable(environ, "CALLBACKCTL_NODE", "http://127.0.0.1:8080"),
         .admin = variable(environ, "CALLBACKCTL_ADMIN", "http://127.0.0.1:9090"),
-        .ca = variable(environ, "CALLBACKCTL_CA", NULL)};
+        .ca = variable(environ, "CALLBACKCTL_CA", NULL),
+        .key = variable(environ, "CALLBACKCTL_KEY", NULL)};
     unsigned used = 0;
     for (int i = 1; i < argc; i++) {
         bool is_word = argv[i][0] != '-' || argv[i][1] == '\0';

@@ -22,6 +22,8 @@ struct ctl_options {
     const char *wait;     /* invoke: seconds; collect: milliseconds */
     const char *token;
     const char *output;
+    const char *tenant, *functions, *scopes, *name; /* key new; NULL: not given */
+    const char *key;                                /* what to show to a node; NULL: nothing */
     const char *headers[CTL_HEADERS_MAX];
     size_t header_count;
 };

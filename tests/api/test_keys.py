@@ -4,10 +4,11 @@ import base64
 import hashlib
 import re
 import signal
+import subprocess
 import time
 
 import pytest
-from node import run_callbackd
+from node import CONTROL, clean_environment, run_callbackd
 
 KEYS = {
     'all': ('red', ['*'], ['invoke', 'collect', 'cancel', 'admin']),
@@ -243,3 +244,33 @@ def test_a_keys_file_with_faults(tmp_path):
     for line, words in ((2, 'keys[0].sha256'), (3, 'keys[0].scopes'), (4, 'keys[1].tenant'),
                         (5, 'keys[1]'), (4, 'keys[1].sha256: is missing')):
         assert re.search(rf'keys.yaml:{line}: {re.escape(words)}', done.stderr), done.stderr
+
+
+def control(*arguments, key=None):
+    env = clean_environment({'CALLBACKCTL_KEY': key} if key else {})
+    return subprocess.run([CONTROL, *arguments], capture_output=True, text=True, timeout=20,
+                          env=env, stdin=subprocess.DEVNULL)
+
+
+def test_callbackctl_makes_keys_and_shows_them(start_node, tmp_path):
+    """`callbackctl key new` prints the key once and the YAML entry to add"""
+    made = [control('key', 'new', '--tenant', 'acme', '--functions', 'echo', '--scopes',
+                    'invoke,collect,admin', '--name', 'mine') for _ in range(2)]
+    keys, entries = zip(*(m.stdout.split('\n', 1) for m in made))
+    assert all(m.returncode == 0 for m in made) and keys[0] != keys[1]
+    assert all(re.fullmatch(r'cbk_[-\w]{43}', k) for k in keys)
+    assert not any(k in e for k in keys for e in entries)
+    path = tmp_path / 'keys.yaml'
+    path.write_text('keys:\n' + ''.join(entries))
+    node = start_node(FUNCTIONS, {'auth.keys_file': path})
+    for key in keys:
+        node_url = 'http://%s:%d' % node.api
+        done = control('--node', node_url, 'invoke', 'echo', '--data', 'x', '--wait', '10',
+                       key=key)
+        assert (done.returncode, done.stdout.strip()) == (0, 'x'), done
+        done = control('--admin', 'http://%s:%d' % node.admin, 'queues', key=key)
+        assert done.returncode == 0
+    refused = control('--node', node_url, 'invoke', 'echo', '--data', 'x')
+    assert refused.returncode == 1 and '401' in refused.stderr
+    for wrong in (['--scopes', 'fly'], ['--tenant', 'a b'], ['--functions', 'a/b']):
+        assert control('key', 'new', *wrong).returncode == 2
