@@ -183,6 +183,34 @@ static void on_cancel(struct sim *s, struct host *h, struct ask *a,
     }
 }
 
+/* What is another tenant's does not exist. PENDING and NO_QUORUM say nothing either: who asks
+ * about what never was may hear them, too. */
+static void on_stranger(struct sim *s, struct host *h, struct ask *a, struct cluster_effect *fx)
+{
+    a->stage = ASK_DONE;
+    a->answer = fx->kind;
+    mark(&s->marks, MARK_STRANGER);
+    const struct invocation_view *v = &fx->view;
+    bool is_blank = v->function.size + v->tenant.size + v->client_id.size + v->node.size == 0 &&
+                    v->created_at_ms == 0 && v->bytes == 0;
+    switch (fx->kind) {
+    case CLUSTER_COLLECT_UNKNOWN:
+    case CLUSTER_COLLECT_NO_QUORUM:
+    case CLUSTER_COLLECT_PENDING:
+    case CLUSTER_STATUS:
+    case CLUSTER_CANCEL_UNKNOWN:
+    case CLUSTER_CANCEL_NO_QUORUM:
+        break;
+    default:
+        is_blank = false;
+    }
+    if (!is_blank) {
+        sim_fail(s, "TEN", "node %u tells another tenant of inv %u: effect %u", h->slot,
+                 s->records[a->record].inv, (unsigned)fx->kind);
+    }
+    result_drop(&fx->result);
+}
+
 static void on_answer(struct sim *s, struct host *h, struct ask *a, struct cluster_effect *fx)
 {
     switch (fx->kind) {
@@ -238,6 +266,10 @@ void client_answer(struct sim *s, struct host *h, struct cluster_effect *fx)
         return;
     }
     if (s->options.plant == PLANT_FORGET_CLIENT && fx->kind != CLUSTER_COLLECT_SERVE) {
+        return;
+    }
+    if (a->is_stranger) {
+        on_stranger(s, h, a, fx);
         return;
     }
     if (a->must_succeed) {

@@ -113,6 +113,25 @@ static void begin_about(struct sim *s, const struct plan_op *op)
     send_or_wait(s, a);
 }
 
+static void begin_stranger(struct sim *s, const struct plan_op *op)
+{
+    static const enum ask_kind kinds[STRANGER_ASKS_COUNT] = {
+        [STRANGER_COLLECTS] = ASK_COLLECT,   [STRANGER_PEEKS] = ASK_PEEK,
+        [STRANGER_ASKS_STATUS] = ASK_STATUS, [STRANGER_CANCELS] = ASK_CANCEL,
+        [STRANGER_RELEASES] = ASK_RELEASE,
+    };
+    struct record *r = truth_of_inv(s, op->arg[0]);
+    if (r == NULL || op->arg[1] >= s->slot_count) {
+        return;
+    }
+    enum ask_kind kind = kinds[op->arg[2] % STRANGER_ASKS_COUNT];
+    struct ask *a = client_new(s, kind, (uint32_t)(r - s->records), op->arg[1]);
+    a->is_stranger = true;
+    a->token = kind == ASK_RELEASE; /* as its owner may have chosen it */
+    a->wait_ms = kind == ASK_COLLECT || kind == ASK_PEEK ? op->arg[3] : 0;
+    send_or_wait(s, a);
+}
+
 static void begin_bogus(struct sim *s, const struct plan_op *op)
 {
     if (op->arg[0] >= s->slot_count) {
@@ -137,6 +156,9 @@ void client_begin(struct sim *s, const struct plan_op *op)
         break;
     case PLAN_BOGUS:
         begin_bogus(s, op);
+        break;
+    case PLAN_STRANGER:
+        begin_stranger(s, op);
         break;
     default:
         begin_about(s, op);
@@ -182,8 +204,11 @@ static struct bytes token_text(const struct ask *a, char room[16])
 
 static struct bytes tenant_of(const struct host *h, const struct ask *a)
 {
-    return a->record == NO_RECORD ? bytes_of(NULL, 0)
-                                  : post_tenant(&h->sim->records[a->record]);
+    if (a->record == NO_RECORD) {
+        return bytes_of(NULL, 0);
+    }
+    const struct record *r = &h->sim->records[a->record];
+    return a->is_stranger ? post_other_tenant(r) : post_tenant(r);
 }
 
 static void put_collect(struct host *h, const struct ask *a, uint64_t ticket)

@@ -37,6 +37,7 @@ struct ask {
     uint32_t wait_ms, token, cut, patience_ms, retries;
     uint32_t next_waiting; /* ask of the same record that waits for the 202 too */
     uint64_t asked_us, asked_local_ms;
+    bool is_stranger;                /* of another tenant than its record */
     bool wrote;                      /* the last byte has left; the host may not know yet */
     bool must_succeed;               /* liveness: nothing is left that could excuse a refusal */
     struct result result;            /* while serving: own references */
@@ -106,5 +107,8 @@ struct cluster_name post_naming(const struct record *r, char room[NAME_ROOM]);
 
 /* Whose the invocation is: one in three is no tenant's. */
 struct bytes post_tenant(const struct record *r);
+
+/* Somebody else. */
+struct bytes post_other_tenant(const struct record *r);
 
 #endif

@@ -33,6 +33,7 @@
     X(DUPLICATE_NAME, "a client's id was found in use")                                        \
     X(SUSPECTED, "a node was suspected that was alive")                                        \
     X(DRAINED, "a node left in order")                                                         \
+    X(STRANGER, "another tenant was told that there is no such invocation")                    \
     X(DUPLICATE_COLLECTION, "available mode collected twice, as it may")
 
 enum mark {

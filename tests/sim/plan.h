@@ -57,27 +57,28 @@ enum plant {
 
 /* Name, how many arguments. Nodes are slots; `inv` is the number of the POST in the plan. */
 #define PLAN_OPS(X)                                                                            \
-    X(POST, 7)    /* inv node size run_ms flags ttl_ms run_limit_ms */                         \
-    X(REPOST, 2)  /* inv node: the same idempotency key or client id again */                  \
-    X(COLLECT, 7) /* inv node wait_ms token cut patience_ms retries */                         \
-    X(PEEK, 3)    /* inv node wait_ms */                                                       \
-    X(STATUS, 2)  /* inv node */                                                               \
-    X(CANCEL, 2)  /* inv node */                                                               \
-    X(RELEASE, 3) /* inv node token */                                                         \
-    X(BOGUS, 2)   /* node wait_ms: collect what never existed */                               \
-    X(RESOLVE, 2) /* inv node: by the client's own id */                                       \
-    X(CRASH, 2)   /* node silent: silent = no reset is ever sent, as when power fails */       \
-    X(RESTART, 1) /* node: same address, new id */                                             \
-    X(PAUSE, 2)   /* node ms */                                                                \
-    X(SLOW, 3)    /* node ms each_us: every event takes so long */                             \
-    X(DRAIN, 1)   /* node: leaves, then its process ends */                                    \
-    X(CUT, 3)     /* from to ms: one way */                                                    \
-    X(SPLIT, 2)   /* mask ms: nodes in the mask apart from all others */                       \
-    X(CLOG, 4)    /* from to lane ms */                                                        \
-    X(HALF, 2)    /* from to: `to` has lost the connections, `from` does not know */           \
-    X(RESET, 3)   /* a b lane: connections break, losing any suffix */                         \
-    X(DELAY, 2)   /* mean_us ms */                                                             \
-    X(MEMORY, 3)  /* node kib ms: the budget shrinks to what is used plus kib */
+    X(POST, 7)     /* inv node size run_ms flags ttl_ms run_limit_ms */                        \
+    X(REPOST, 2)   /* inv node: the same idempotency key or client id again */                 \
+    X(COLLECT, 7)  /* inv node wait_ms token cut patience_ms retries */                        \
+    X(PEEK, 3)     /* inv node wait_ms */                                                      \
+    X(STATUS, 2)   /* inv node */                                                              \
+    X(CANCEL, 2)   /* inv node */                                                              \
+    X(RELEASE, 3)  /* inv node token */                                                        \
+    X(BOGUS, 2)    /* node wait_ms: collect what never existed */                              \
+    X(RESOLVE, 2)  /* inv node: by the client's own id */                                      \
+    X(STRANGER, 4) /* inv node what wait_ms: another tenant asks (enum stranger_asks) */       \
+    X(CRASH, 2)    /* node silent: silent = no reset is ever sent, as when power fails */      \
+    X(RESTART, 1)  /* node: same address, new id */                                            \
+    X(PAUSE, 2)    /* node ms */                                                               \
+    X(SLOW, 3)     /* node ms each_us: every event takes so long */                            \
+    X(DRAIN, 1)    /* node: leaves, then its process ends */                                   \
+    X(CUT, 3)      /* from to ms: one way */                                                   \
+    X(SPLIT, 2)    /* mask ms: nodes in the mask apart from all others */                      \
+    X(CLOG, 4)     /* from to lane ms */                                                       \
+    X(HALF, 2)     /* from to: `to` has lost the connections, `from` does not know */          \
+    X(RESET, 3)    /* a b lane: connections break, losing any suffix */                        \
+    X(DELAY, 2)    /* mean_us ms */                                                            \
+    X(MEMORY, 3)   /* node kib ms: the budget shrinks to what is used plus kib */
 
 enum op {
 #define OP_ENUM(NAME, ARGS) PLAN_##NAME,
@@ -97,6 +98,16 @@ enum post_flag {
     POST_WEBHOOK = 64,     /* the home collects it itself */
     POST_POISON = 128,     /* running it kills the node */
     POST_RETRY = 256,      /* the first attempt on a node is queued again */
+};
+
+/* What another tenant asks about an invocation. */
+enum stranger_asks {
+    STRANGER_COLLECTS,
+    STRANGER_PEEKS,
+    STRANGER_ASKS_STATUS,
+    STRANGER_CANCELS,
+    STRANGER_RELEASES,
+    STRANGER_ASKS_COUNT
 };
 
 struct plan_op {

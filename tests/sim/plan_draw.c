@@ -337,6 +337,20 @@ static bool is_rolling(uint64_t seed)
     return seed % 16 == 7;
 }
 
+/* Of numbers of its own: what a seed has found before is drawn as it was. */
+static void draw_strangers(struct plan *p, uint32_t posts, uint64_t span_us, uint64_t seed)
+{
+    struct drawing d = {.plan = p, .rng = {.state = seed * 0xd1342543de82ef95u + 5}};
+    uint32_t count = percent(&d, 40) ? 1 + below(&d, 2 * posts) : 0;
+    for (uint32_t n = 0; n < count; n++) {
+        struct plan_op op = {.at_us = rng_below(&d.rng, span_us + 500 * MS),
+                             .op = PLAN_STRANGER,
+                             .arg = {below(&d, posts), below(&d, p->options.nodes),
+                                     below(&d, STRANGER_ASKS_COUNT), PICK(&d, 0, 0, 50, 1000)}};
+        plan_add(p, op);
+    }
+}
+
 void plan_draw(struct plan *p, uint64_t seed)
 {
     plan_init(p, seed);
@@ -359,5 +373,6 @@ void plan_draw(struct plan *p, uint64_t seed)
     if (d.nodes > 1 && is_rolling(seed)) {
         draw_rolling(p, seed, d.nodes);
     }
+    draw_strangers(p, posts, d.span_us, seed);
     plan_sort(p);
 }

@@ -8,10 +8,16 @@
 #include <assert.h>
 #include <stdio.h>
 
+static const char *const tenants[] = {"", "red", "blue"};
+
 struct bytes post_tenant(const struct record *r)
 {
-    static const char *const tenants[] = {"", "red", "blue"};
     return bytes_text(tenants[r->name_inv % 3]);
+}
+
+struct bytes post_other_tenant(const struct record *r)
+{
+    return bytes_text(tenants[(r->name_inv + 1) % 3]);
 }
 
 struct cluster_name post_naming(const struct record *r, char room[NAME_ROOM])
