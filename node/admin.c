@@ -222,15 +222,35 @@ static bool is_refused(struct admin *a, const struct http_request *r,
     return refuses;
 }
 
+static const struct admin_route *find_route(struct bytes path)
+{
+    for (size_t i = 0; i < sizeof routes / sizeof routes[0]; i++) {
+        if (path_is(&routes[i], path)) {
+            return &routes[i];
+        }
+    }
+    return NULL;
+}
+
+/* Of strangers no body is read. */
+bool admin_on_head(void *owner, struct http_exchange *x)
+{
+    struct admin *a = owner;
+    const struct http_request *r = http_exchange_request(x);
+    struct http_answer answer = {0};
+    bool refuses = r->head_only && is_refused(a, r, find_route(r->path), &answer);
+    if (refuses) {
+        http_exchange_answer(x, &answer);
+    }
+    return !refuses;
+}
+
 void admin_on_request(void *owner, struct http_exchange *x)
 {
     struct admin *a = owner;
     const struct http_request *r = http_exchange_request(x);
     struct http_answer answer = {0};
-    const struct admin_route *found = NULL;
-    for (size_t i = 0; i < sizeof routes / sizeof routes[0] && found == NULL; i++) {
-        found = path_is(&routes[i], r->path) ? &routes[i] : NULL;
-    }
+    const struct admin_route *found = find_route(r->path);
     if (is_refused(a, r, found, &answer)) {
         http_exchange_answer(x, &answer);
         return;

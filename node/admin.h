@@ -40,6 +40,7 @@ void admin_stop(struct admin *a);
 void admin_free(struct admin **a);
 
 /* For the admin server's struct http_server_config; `owner` is the admin. */
+bool admin_on_head(void *owner, struct http_exchange *x);
 void admin_on_request(void *owner, struct http_exchange *x);
 void admin_on_sent(void *owner, struct http_exchange *x, bool complete);
 void admin_on_gone(void *owner, struct http_exchange *x);

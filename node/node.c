@@ -417,6 +417,7 @@ static int open_servers(struct node *n, struct errmsg *em)
     admin.listen = bytes_text(n->config->admin);
     admin.tls = n->encryption.clients;
     admin.owner = n->admin;
+    admin.on_head = admin_on_head;
     admin.on_request = admin_on_request;
     admin.on_sent = admin_on_sent;
     admin.on_gone = admin_on_gone;

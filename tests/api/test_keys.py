@@ -8,6 +8,7 @@ import subprocess
 import time
 
 import pytest
+from http_client import Raw
 from node import CONTROL, clean_environment, run_callbackd
 
 KEYS = {
@@ -155,11 +156,11 @@ def test_nobody_behind_us_sees_the_key(keyed, upstream):
 
 def test_no_body_is_read_from_a_stranger(keyed):
     """401 comes before the body"""
-    raw = keyed.raw()
-    raw.send(b'POST /v1/functions/echo HTTP/1.1\r\nHost: x\r\nContent-Length: 900\r\n\r\n')
-    answer = raw.answer()
-    assert answer.status == 401
-    raw.close()
+    for address, path in ((keyed.api, '/v1/functions/echo'), (keyed.admin, '/v1/drain')):
+        raw = Raw(address)
+        raw.send(f'POST {path} HTTP/1.1\r\nHost: x\r\nContent-Length: 900\r\n\r\n'.encode())
+        assert raw.answer().status == 401
+        raw.close()
 
 
 def test_the_file_is_read_anew(start_node, tmp_path):
