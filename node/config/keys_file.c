@@ -74,7 +74,7 @@ static void fault(struct walk *w, size_t line, const char *field, const char *wh
     if (w->fault_count > FAULTS_MAX) {
         return;
     }
-    text_addf(w->faults, "%s:%zu: ", w->path, line);
+    text_addf(w->faults, "%s:%zu: ", w->path, line == 0 ? 1 : line); /* 0: it ends too early */
     if (w->index != NO_KEY) {
         text_addf(w->faults, "keys[%zu]%s%s: ", w->index, field[0] == '\0' ? "" : ".", field);
     } else {
@@ -330,8 +330,7 @@ static void read_top(struct walk *w)
 {
     bool seen = false;
     if (next(w) != YAML_IS_MAPPING || w->node.is_decorated) {
-        fault(w, w->node.line == 0 ? 1 : w->node.line, "",
-              "is missing; allowed: keys: and a list");
+        fault(w, w->node.line, "", "is missing; allowed: keys: and a list");
         return;
     }
     while (!w->no_memory && next(w) != YAML_IS_END && w->node.kind != YAML_IS_NOTHING) {
