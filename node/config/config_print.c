@@ -157,9 +157,6 @@ void config_print_help(struct text *out)
     struct bytes group = bytes_of(NULL, 0);
     text_add_str(out, help_head);
     for (size_t i = 0; i < setting_count; i++) {
-        if (settings[i].is_unsupported) {
-            continue;
-        }
         if (!bytes_equal(group, group_of(&settings[i]))) {
             group = group_of(&settings[i]);
             text_add_char(out, '\n');
@@ -232,7 +229,6 @@ static void print_document_row(struct text *out, const struct setting *s)
     if (s->flag != NULL) {
         text_addf(out, " (flag `%s`)", s->flag);
     }
-    text_add_str(out, s->is_unsupported ? "; not done by this version: refused" : "");
     text_add_str(out, " |\n");
 }
 

@@ -200,9 +200,7 @@ void loader_put(struct loader *l, const char *origin, struct loader_key key, str
     size_t index = setting_index(s);
     struct errmsg em = {""};
     int rc;
-    if (s->is_unsupported && value.size > 0) {
-        rc = err_set(&em, ERR_REFUSED, "is not done by this version; allowed: leave it out");
-    } else if (s->of_function) {
+    if (s->of_function) {
         rc = value_parse(s, value, &c->functions[key.function], &em);
         set_origin(&c->origins->functions[key.function].of[index], origin);
     } else {

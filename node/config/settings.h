@@ -38,9 +38,6 @@ struct setting {
     const char *shown; /* how people are told the default, when `fallback` cannot say it */
     const char *help;
     bool of_function;
-    /* Known, and not done by this build. Giving it is a fault, because silence would let an
-     * operator believe that something is protected that is not. */
-    bool is_unsupported;
 };
 
 #define SETTINGS_MAX 160 /* rows; a test holds the table to it */

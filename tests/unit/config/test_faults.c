@@ -203,16 +203,6 @@ static void values_that_do_not_fit_together_are_refused(void **state)
                       "allowed: at most that");
 }
 
-static void what_this_version_does_not_do_is_refused_not_ignored(void **state)
-{
-    (void)state;
-    struct loaded l = load(NULL, NULL, FLAGS("--set", "tls.cert=/etc/passwd"));
-    assert_int_equal(l.verdict, CONFIG_STOP);
-    assert_contains(&l.report.faults,
-                    "--set: tls.cert: is not done by this version; allowed: leave it out");
-    loaded_fini(&l);
-}
-
 static void wrong_values_of_every_kind_are_refused(void **state)
 {
     (void)state;
@@ -275,7 +265,6 @@ int main(void)
         cmocka_unit_test(a_name_that_a_route_uses_is_refused_wherever_it_stands),
         cmocka_unit_test(targets_are_checked),
         cmocka_unit_test(values_that_do_not_fit_together_are_refused),
-        cmocka_unit_test(what_this_version_does_not_do_is_refused_not_ignored),
         cmocka_unit_test(wrong_values_of_every_kind_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
