@@ -128,7 +128,8 @@ def judge(build, tools):
     known = read_known()
     faults = sum(check(tool, build, known) for tool in tools)
     for key, was_met in known.items():
-        if not was_met and any(is_of(tool, key[1]) for tool in tools):
+        is_due = os.path.exists(os.path.join(TREE, key[0]))
+        if is_due and not was_met and any(is_of(tool, key[1]) for tool in tools):
             print(f'{KNOWN}: nothing is found for: {" | ".join(key)}')
             faults += 1
     print(f'{", ".join(tools) or "nothing"}: {faults} faults, {sum(known.values())} known')
