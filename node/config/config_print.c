@@ -197,6 +197,8 @@ static const char document_head[] =
     "\n"
     "```yaml\n"
     "listen: 0.0.0.0:8080\n"
+    "auth:\n"
+    "  keys_file: /etc/callbackd/keys.yaml\n"
     "callback:\n"
     "  ttl_ms: 120000\n"
     "functions:\n"
