@@ -5,6 +5,7 @@ import pytest
 
 from http_client import Raw
 from problems import assert_problem
+from test_keys import bearer, write_keys
 
 TRUST = {'limits.client.trusted': '127.0.0.0/8'}
 
@@ -175,3 +176,53 @@ def test_what_is_trusted_must_be_a_network(value):
     from node import run_callbackd
     done = run_callbackd('--set', f'limits.client.trusted={value}', '--check')
     assert done.returncode == 2 and 'limits.client.trusted' in done.stderr
+
+
+@pytest.fixture
+def keys(tmp_path):
+    """Two tenants, one of them with two keys."""
+    scopes = ['invoke', 'collect', 'cancel', 'admin']
+    tenants = {'one': 'red', 'two': 'red', 'it': 'blue'}
+    return write_keys(tmp_path / 'keys.yaml',
+                      {name: (tenant, ['*'], scopes) for name, tenant in tenants.items()})
+
+
+def test_a_client_is_its_key_where_it_has_one(start_node, keys):
+    """`limits.client.rate`: requests a second of one client (key, else address)"""
+    node = start_node({'echo': 'builtin:echo'},
+                      {'limits.client.rate': 1, 'auth.keys_file': keys})
+    for name in ('one', 'two', 'it'):
+        assert [echo(node, headers=bearer(name)).status for _ in range(3)] == [200, 429, 429]
+    codes = [echo(node, headers=[('Authorization', f'Bearer guess-{n}')]).status
+             for n in range(4)]
+    assert codes[0] == 401 and set(codes[1:]) <= {401, 429} and 429 in codes, \
+        'who guesses keys is counted by his address'
+
+
+def test_tenant_share(start_node, keys):
+    """`limits.tenant_share`: percent of `limits.store_bytes` that one tenant's invocations may
+    take; over it its new work gets 429"""
+    node = start_node({'echo': 'builtin:echo'},
+                      {'limits.store_bytes': '32MiB', 'limits.tenant_share': 25,
+                       'auth.keys_file': keys})
+    kept, body = [], b'x' * (1 << 20)
+
+    def post(name):
+        return node.call('POST', '/v1/functions/echo', body,
+                         [('Prefer', 'respond-async'), *bearer(name)])
+    for _ in range(20):
+        answer = post('one')
+        if answer.status != 202:
+            break
+        kept.append(answer.json()['id'])
+        time.sleep(0.05)  # it becomes a callback: request and result are one body then
+    assert_problem(answer, 429, 'tenant-full')
+    assert int(answer.header('Retry-After')) >= 1
+    assert 6 <= len(kept) <= 8
+    assert_problem(post('two'), 429, 'tenant-full')
+    assert post('it').status == 202, 'another tenant is not concerned'
+    for guid in kept[:2]:
+        assert node.collect(guid, wait=5000, headers=bearer('one')).body == body
+    assert post('two').status == 202, 'what was collected is free again'
+    lines = node.admin_call('GET', '/metrics', headers=bearer('one')).body.decode()
+    assert 'callbackd_invocations_refused_total{reason="tenant-full"} 2' in lines

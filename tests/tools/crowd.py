@@ -195,7 +195,7 @@ class Crowd:
         self.process = context.Process(target=run, daemon=True)
         self.process.start()
 
-    def wait(self, done=1, seconds=120):
+    def wait(self, done=1, seconds=600):
         until = time.monotonic() + seconds
         while self.done.value < done:
             assert self.process.is_alive(), 'the crowd broke'
