@@ -364,8 +364,22 @@ uint64_t takeover_tick(struct cluster *c)
 /* --- offers ---------------------------------------------------------------------------------
  */
 
+/* Time is over for everybody, and who owns it counts that: it is not told. Returns how many are
+ * left. */
+static uint32_t leave_out_expired(uint64_t *seqs, uint8_t *reasons, uint32_t count)
+{
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        if (reasons[i] != INVOCATION_EXPIRED) {
+            seqs[kept] = seqs[i];
+            reasons[kept++] = reasons[i];
+        }
+    }
+    return kept;
+}
+
 static void tell_ended(struct cluster *c, struct member *to, const struct guid *origin,
-                       const uint64_t *ended, uint32_t count)
+                       uint64_t *ended, uint32_t count)
 {
     uint8_t *reasons = effects_scratch(&c->effects, count);
     if (count == 0 || reasons == NULL) {
@@ -373,6 +387,10 @@ static void tell_ended(struct cluster *c, struct member *to, const struct guid *
     }
     memset(reasons, INVOCATION_COLLECTED, count);
     tombs_ends_of(&c->tombs, nodes_find(&c->nodes, origin), ended, reasons, count);
+    count = leave_out_expired(ended, reasons, count);
+    if (count == 0) {
+        return;
+    }
     struct msg m = {.kind = MSG_DELETE};
     m.deleted.origin = *origin;
     m.deleted.count = count;

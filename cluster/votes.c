@@ -5,6 +5,7 @@
 #include "cluster/claim_end.h"
 #include "cluster/fetch.h"
 #include "cluster/ops.h"
+#include "cluster/publish.h"
 #include "cluster/send.h"
 #include "cluster/store.h"
 #include "cluster/trust.h"
@@ -175,11 +176,13 @@ static bool has_those_of_the_living(const struct cluster *c, const struct op *op
     return living > 0;
 }
 
-/* To cancel is to let nobody else win. */
+/* To cancel is to let nobody else win; but only who counts its end may be content with that. */
 static uint32_t votes_needed(const struct cluster *c, const struct op *op)
 {
     const struct watch *w = watch_of(c, op);
-    bool blocks = op->purpose == CLAIM_CANCEL && !c->config.available;
+    const struct invocation *inv =
+        op->purpose == CLAIM_CANCEL ? store_find(c, &op->guid) : NULL;
+    bool blocks = inv != NULL && !c->config.available && publish_is_owner(c, inv);
     return blocks ? w->arbiter_count - watch_quorum(w) + 1 : watch_quorum(w);
 }
 
