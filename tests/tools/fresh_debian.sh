@@ -56,6 +56,7 @@ else
     tar -C "$root" -xf "$cache/$release-base.tar"
 fi
 flock -u 9
+chmod 755 "$root" # mktemp made it for root alone, but there are programs that run as others
 
 mount -t proc proc "$root/proc"
 mount -t sysfs sys "$root/sys" -o ro
