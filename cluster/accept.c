@@ -254,7 +254,7 @@ static int keep_copy(struct cluster *c, struct invocation *inv, const struct msg
     holdings_set_request(c, inv, request_share(m->request));
     x->id_space = m->id_space;
     x->max_attempts = m->max_attempts;
-    inv->attempt = m->attempt;
+    inv->attempt = m->attempt > inv->attempt ? m->attempt : inv->attempt; /* EXEC was faster */
     inv->on_node_loss = m->on_node_loss & 3u;
     inv->drop_result = m->drop_result;
     inv->ttl_or_completed = m->ttl_ms;

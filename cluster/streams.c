@@ -7,6 +7,7 @@
 #include "cluster/seats.h"
 #include "cluster/send.h"
 #include "cluster/store.h"
+#include "cluster/takeover.h"
 #include "cluster/trust.h"
 
 #include <stdlib.h>
@@ -169,14 +170,6 @@ static bool send_create(struct cluster *c, struct member *m, const struct invoca
            payload_send_all(c, m->node, &inv->guid, PAYLOAD_RESULT, inv->body);
 }
 
-/* The one that runs, or will run where it waits now: so none is forgotten. */
-static uint8_t attempt_told(const struct invocation *inv)
-{
-    bool will_run = inv->is_known && inv->state == INVOCATION_QUEUED &&
-                    (inv->attempt == 0 || !inv_is_ours(inv)) && inv->attempt < UINT8_MAX;
-    return (uint8_t)(inv->attempt + will_run);
-}
-
 bool streams_send_accept(struct cluster *c, struct member *to, struct invocation *inv)
 {
     struct extra *x = inv->extra == 0 ? NULL : extra_at(c, inv->extra);
@@ -196,7 +189,7 @@ bool streams_send_accept(struct cluster *c, struct member *to, struct invocation
     a->created_ago_ms = ago(c, inv_created_at_ms(c, inv));
     a->run_left_ms = left;
     a->ttl_ms = inv->ttl_or_completed;
-    a->attempt = attempt_told(inv);
+    a->attempt = takeover_attempt(c, inv);
     a->max_attempts = x->max_attempts;
     a->on_node_loss = inv->on_node_loss;
     a->id_space = x->id_space;

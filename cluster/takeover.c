@@ -28,6 +28,16 @@ void takeover_wake(struct cluster *c)
     members_wake(c, c->now_ms);
 }
 
+uint8_t takeover_attempt(const struct cluster *c, const struct invocation *inv)
+{
+    uint32_t handle = inv->extra == 0 ? 0 : extra_at(c, inv->extra)->accept_op;
+    bool is_announced = handle != 0 && op_at(c, handle)->kind == CLUSTER_OP_EXEC;
+    bool waits = inv->is_known && inv->state == INVOCATION_QUEUED &&
+                 (inv->attempt == 0 || !inv_is_ours(inv));
+    bool will_run = (is_announced || waits) && inv->attempt < UINT8_MAX;
+    return (uint8_t)(inv->attempt + will_run);
+}
+
 /* --- acting ------------------------------------------------------------------------------ */
 
 #define LOST_TYPE                                                                              \

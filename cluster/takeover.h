@@ -16,6 +16,10 @@ void takeover_wake(struct cluster *c);
 /* The request is here, whole. */
 bool takeover_has_request(const struct cluster *c, const struct invocation *inv);
 
+/* What whoever gets a copy is told: the attempt that runs, that is announced, or that will run
+ * where it waits now. So none is forgotten. */
+uint8_t takeover_attempt(const struct cluster *c, const struct invocation *inv);
+
 /* Returns when to look again. */
 uint64_t takeover_tick(struct cluster *c);
 
