@@ -154,6 +154,18 @@ static void vote_settled(struct host *arbiter, const struct msg_taken *m)
     }
 }
 
+/* Its own votes, too, when it is one of the arbiters. */
+static void own_vote_settled(struct host *taker, const struct msg_taken *m)
+{
+    for (uint32_t i = 0; i < m->count; i++) {
+        struct record *r = truth_find(taker->sim, &m->at[i].guid);
+        for (uint32_t n = 0; n < MSG_ARBITERS_MAX && r != NULL; n++) {
+            struct tap_vote *v = &tap_of(r)->votes[n];
+            v->no.counter = v->voter == taker->incarnation ? 0 : v->no.counter;
+        }
+    }
+}
+
 static void seats_moved(struct sim *s, const struct guid *guid, uint32_t seats, uint32_t voter)
 {
     struct record *r = truth_find(s, guid);
@@ -238,6 +250,9 @@ void tap_sent(struct host *from, const struct msg *m)
         break;
     case MSG_CLAIM:
         learn_asked(from->sim, &m->claim);
+        break;
+    case MSG_TAKEN:
+        own_vote_settled(from, &m->taken);
         break;
     case MSG_SEAT:
         learn_places(from->sim, &m->seat);
