@@ -34,11 +34,24 @@ static void check_view_of(struct sim *s, struct host *h)
     }
 }
 
-/* L2: ready, all arbiters live, and nobody has died who might hold a vote for ever. */
+/* Who had died before the home knew of it can be an arbiter all the same, and never votes. */
+static bool has_majority(const struct sim *s, const struct record *r)
+{
+    uint32_t living = 0;
+    for (uint32_t i = 0; i < r->arbiter_count; i++) {
+        living += truth_member(s, &r->arbiters[i]) != NULL;
+    }
+    uint32_t quorum = s->options.available ? 1 : r->arbiter_count / 2 + 1;
+    return r->arbiter_count == 0 || living >= quorum;
+}
+
+/* L2: ready, a majority of its arbiters lives, and nobody has died who might hold a vote for
+ * ever. */
 static bool must_be_collectable(const struct sim *s, const struct record *r)
 {
+    bool lost = r->deaths_at_accept != s->history.deaths || !has_majority(s, r);
     bool touched = r->taken_us != 0 || r->cancel_asked || r->token_served || r->release_asked ||
-                   (r->deaths_at_accept != s->history.deaths && !truth_only_drained(s, r)) ||
+                   (lost && !truth_only_drained(s, r)) ||
                    (r->flags & (POST_WEBHOOK | POST_DROP_RESULT | POST_LOSS_DROP));
     uint64_t left_us = s->now_us + TTL_LEFT_MS * 1000ull;
     return r->stage == STAGE_ACCEPTED && !touched && r->first_done_us != 0 &&
