@@ -143,7 +143,7 @@ for ((n = 1; n <= nodes; n++)); do
     api[n]=$(field "$log" listen)
     admin[n]=$(field "$log" admin)
     cluster[n]=$(field "$log" cluster)
-    note "node-$n: API http://${api[n]}, admin and dashboard http://${admin[n]}"
+    note "node-$n: API http://${api[n]}, admin http://${admin[n]}"
 done
 for ((n = 1; n <= nodes; n++)); do
     wait_for 20 is_ready "${admin[n]}" ||

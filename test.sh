@@ -291,9 +291,6 @@ run_all() {
     fi
 }
 
-rm -rf "$logs"
-mkdir -p "$logs"
-install_log=$logs/install.log
 case $what in
 all | quick | sim | fuzz | static | soak | oneshot | ledger | faults | docker) ;;
 *)
@@ -303,6 +300,9 @@ all | quick | sim | fuzz | static | soak | oneshot | ledger | faults | docker) ;
     ;;
 esac
 
+rm -rf "$logs"
+mkdir -p "$logs"
+install_log=$logs/install.log
 install_missing test || exit 1
 find_python
 case $what in

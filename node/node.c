@@ -10,6 +10,7 @@
 #include "node.h"
 
 #include "admin.h"
+#include "dialects/problem.h"
 #include "driver.h"
 #include "encryption.h"
 #include "gate.h"
@@ -394,7 +395,7 @@ static void on_refused(void *owner, enum http_refusal why, uint16_t status,
                        : status == 431                ? "headers-too-large"
                        : status == 503                ? "out-of-memory"
                                                       : "bad-request";
-    dialect_problem(answer, status, slug, NULL, bytes_of(NULL, 0));
+    dialect_problem(answer, status, slug, problem_of_bad_http(status), bytes_of(NULL, 0));
 }
 
 static int open_servers(struct node *n, struct errmsg *em)

@@ -106,7 +106,7 @@ static const char help_head[] =
     "  --config FILE               read settings from a YAML file\n"
     "  --name NAME                 name of this node\n"
     "  --listen HOST:PORT          where clients call\n"
-    "  --admin HOST:PORT           health, metrics, queues, dashboard\n"
+    "  --admin HOST:PORT           health, metrics, cluster view, queues\n"
     "  --cluster HOST:PORT         where peers connect; off = a single node\n"
     "  --seeds HOST:PORT,...       peers to find the cluster by\n"
     "  --function NAME=TARGET      a function; may be repeated\n"
@@ -168,7 +168,11 @@ void config_print_help(struct text *out)
         size_t start = out->size;
         text_addf(out, "  %s", setting_aliases[i].variable);
         add_spaces(out, 36 - (out->size - start));
-        text_addf(out, "%s (%s)\n", setting_aliases[i].key, setting_aliases[i].help);
+        text_add_str(out, setting_aliases[i].key);
+        if (setting_aliases[i].and_key != NULL) {
+            text_addf(out, ", %s", setting_aliases[i].and_key);
+        }
+        text_addf(out, " (%s)\n", setting_aliases[i].help);
     }
     text_add_str(out, "\nExit codes: 0 drained after SIGTERM or SIGINT, 1 failure while "
                       "running, 2 usage or settings.\n");

@@ -15,7 +15,7 @@ const struct setting settings[] = {
     {.key = "listen", .flag = "--listen", .fallback = "127.0.0.1:8080", .kind = SETTING_ADDRESS,
      AT(listen), .help = "where clients call; port 0 asks the system for a port"},
     {.key = "admin", .flag = "--admin", .fallback = "127.0.0.1:9090", .kind = SETTING_ADDRESS,
-     AT(admin), .help = "health, metrics, cluster view, queues, dashboard"},
+     AT(admin), .help = "health, metrics, cluster view, queues"},
 
     {.key = "cluster.listen", .flag = "--cluster", .fallback = "off",
      .kind = SETTING_ADDRESS_OR_OFF, AT(cluster.listen),
@@ -162,7 +162,8 @@ const struct setting settings[] = {
     {.key = "tls.key", .fallback = "", .kind = SETTING_FILE, AT(tls.key),
      .help = "its private key"},
     {.key = "auth.keys_file", .fallback = "", .kind = SETTING_FILE, AT(auth.keys_file),
-     .help = "who may invoke, collect, cancel, administer; read anew on SIGHUP (docs/auth.md)"},
+     .help = "who may invoke, collect, cancel, administer; read again on SIGHUP "
+             "(docs/auth.md)"},
     {.key = "auth.open", .fallback = "false", .kind = SETTING_BOOL, AT(auth.open),
      .help = "serve beyond loopback without keys"},
     {.key = "auth.open_metrics", .fallback = "false", .kind = SETTING_BOOL,

@@ -70,8 +70,10 @@ static int explain(CURLcode code, const struct ctl_request *r, const char *detai
     case CURLE_UNSUPPORTED_PROTOCOL:
         return err_set(em, ERR_IO, "%.80s is not a URL; %s takes http://HOST:PORT", r->base,
                        r->option);
-    case CURLE_PEER_FAILED_VERIFICATION:
     case CURLE_SSL_CACERT_BADFILE:
+        return err_set(em, ERR_IO, "--ca %.200s cannot be read, or holds no certificate",
+                       r->ca == NULL ? "of the system" : r->ca);
+    case CURLE_PEER_FAILED_VERIFICATION:
         return err_set(em, ERR_IO,
                        "%.80s showed a certificate that cannot be trusted: %.60s. --ca FILE "
                        "names who signed it",

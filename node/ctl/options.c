@@ -72,7 +72,7 @@ static const char help[] =
     "      --tenant T            whose invocations it makes and sees\n"
     "      --functions A,B       what it may invoke [*: everything]\n"
     "      --scopes A,B          invoke, collect, cancel, admin [invoke,collect,cancel]\n"
-    "      --name N              what logs call it\n"
+    "      --name N              whose it is, for people who read the file\n"
     "\n"
     "Options\n"
     "  --node URL                API of a node [CALLBACKCTL_NODE, http://127.0.0.1:8080]\n"

@@ -81,6 +81,24 @@ const struct problem_kind *problem_kind_named(struct bytes slug)
     return NULL;
 }
 
+const char *problem_of_bad_http(uint16_t status)
+{
+    switch (status) {
+    case 408:
+        return "The request came too slowly: limits.head_timeout_ms, limits.body_timeout_ms "
+               "and limits.body_rate_min say how fast it must. Nothing was accepted.";
+    case 417:
+        return "Expect: only 100-continue can be expected of this node.";
+    case 505:
+        return "HTTP/1.1 and HTTP/1.0 are spoken here, and no other version.";
+    case 400:
+        return "The request is not HTTP, or could be read in more than one way. Nothing was "
+               "accepted.";
+    default:
+        return NULL;
+    }
+}
+
 void dialect_problem(struct http_answer *answer, uint16_t status, const char *slug,
                      const char *detail, struct bytes instance)
 {

@@ -18,6 +18,10 @@ extern const size_t problem_kind_count;
 /* NULL: there is no such slug. */
 const struct problem_kind *problem_kind_named(struct bytes slug);
 
+/* What to say of a request that the HTTP front refuses with 400, 408, 417 or 505; NULL of any
+ * other code, whose kind says enough. */
+const char *problem_of_bad_http(uint16_t status);
+
 /* Adds one more member to a document that dialect_problem() wrote last into `answer`. */
 void problem_add_member(struct http_answer *answer, const char *name, struct bytes value);
 

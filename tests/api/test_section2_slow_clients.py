@@ -81,6 +81,7 @@ def test_a_body_that_drips_is_refused(slow_node):
             except socket.timeout:
                 pass
         assert said.startswith(b'HTTP/1.1 408 ')
+        assert b'limits.body_rate_min' in said
     assert 0.4 < time.monotonic() - begun < 5
 
 
