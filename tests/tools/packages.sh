@@ -34,7 +34,7 @@ packages_build="gcc libc6-dev cmake ninja-build pkg-config|pkgconf libuv1-dev uu
     libllhttp-dev|node-llhttp libmsgpack-c-dev|libmsgpack-dev libyaml-dev libjansson-dev
     libcurl4-openssl-dev|libcurl4-gnutls-dev libssl-dev ca-certificates curl python3"
 packages_test="libcmocka-dev clang python3-pytest python3-pytest-xdist
-    git procps openssl binutils curl haproxy cppcheck"
+    git procps openssl binutils curl haproxy cppcheck valgrind"
 
 # Compiler run-time for the sanitizers of Clang, which Debian keeps apart.
 clang_runtime() {
