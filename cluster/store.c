@@ -5,6 +5,8 @@
 #include "cluster/claims.h"
 #include "cluster/holdings.h"
 #include "cluster/publish.h"
+#include "cluster/send.h"
+#include "cluster/trust.h"
 #include "cluster/view.h"
 
 #include <assert.h>
@@ -532,6 +534,17 @@ void store_hold_over(struct cluster *c, struct invocation *inv, enum invocation_
     claims_on_end(c, &guid, tenant, end);
 }
 
+/* It has not told of the end for so long: who collected it may have died before saying so
+ * there. */
+static void remind_home(struct cluster *c, const struct invocation *inv)
+{
+    struct msg_taken_item item = {.guid = inv->guid,
+                                  .no = {.node = c->config.node_id},
+                                  .state = INVOCATION_COLLECTED,
+                                  .webhook = inv->webhook};
+    send_taken(c, (uint16_t)inv->origin, &item);
+}
+
 void store_expire_one(struct cluster *c, struct invocation *inv)
 {
     enum invocation_state end = inv->is_bound ? INVOCATION_COLLECTED : INVOCATION_EXPIRED;
@@ -542,6 +555,10 @@ void store_expire_one(struct cluster *c, struct invocation *inv)
     }
     if (!inv->is_known && inv->is_over && is_owner) {
         store_adopt(c, inv);
+    }
+    if (inv->is_over && inv->is_bound && !is_owner &&
+        !trust_is_dead(c, (uint16_t)inv->origin)) {
+        remind_home(c, inv);
     }
     store_end(c, inv, end);
 }
