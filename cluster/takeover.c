@@ -74,7 +74,8 @@ static void run(struct cluster *c, struct invocation *inv)
     effects_add(&c->effects, CLUSTER_EXECUTE)->inv = inv;
 }
 
-/* Tells the other arbiters of the attempt to come. Returns how many. */
+/* Tells the other arbiters, and the heirs of those that left, of the attempt to come. Returns
+ * how many. */
 static uint32_t announce(struct cluster *c, const struct invocation *inv)
 {
     struct msg m = {.kind = MSG_EXEC};
@@ -85,7 +86,7 @@ static uint32_t announce(struct cluster *c, const struct invocation *inv)
     m.exec.attempt = (uint8_t)(inv->attempt + 1);
     uint32_t told = 0;
     for (uint32_t i = 0; i < inv->arbiter_count; i++) {
-        uint16_t node = inv_arbiter(inv, i);
+        uint16_t node = seats_voter(c, &inv->guid, inv_arbiter(inv, i), i);
         if (node != SELF && trust_is_alive(c, node)) {
             told += send_control(c, node, &m);
         }
