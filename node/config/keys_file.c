@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 
 #define FILE_SIZE_MAX  ((size_t)4 << 20) /* bytes */
 #define LIST_ITEMS_MAX 1000u
@@ -423,6 +424,13 @@ bool keys_file_parse(struct keys_file *out, const char *path, struct bytes conte
     return end(&w);
 }
 
+/* Who may write it makes keys. */
+static bool others_may_write(FILE *file)
+{
+    struct stat st;
+    return fstat(fileno(file), &st) == 0 && (st.st_mode & (S_IWGRP | S_IWOTH)) != 0;
+}
+
 static bool read_whole(const char *path, struct text *out, struct text *faults)
 {
     char room[128];
@@ -433,6 +441,12 @@ static bool read_whole(const char *path, struct text *out, struct text *faults)
     if (!ok) {
         text_addf(faults, "%s: auth.keys_file: cannot be read: %s\n", path,
                   strerror_r(errno, room, sizeof room));
+    } else if (others_may_write(file)) {
+        text_addf(faults,
+                  "%s: auth.keys_file: can be written by others than its owner; allowed: "
+                  "chmod go-w\n",
+                  path);
+        ok = false;
     } else if (size > FILE_SIZE_MAX) {
         text_addf(faults, "%s: auth.keys_file: is too large; allowed: 4 MiB\n", path);
         ok = false;

@@ -247,6 +247,18 @@ def test_a_keys_file_with_faults(tmp_path):
         assert re.search(rf'keys.yaml:{line}: {re.escape(words)}', done.stderr), done.stderr
 
 
+@pytest.mark.parametrize('mode', [0o620, 0o602])
+def test_a_keys_file_that_others_may_write(tmp_path, mode):
+    """who could write it could make keys"""
+    path = tmp_path / 'keys.yaml'
+    write_keys(path, {'one': ('red', ['*'], ['invoke'])})
+    assert run_callbackd('--set', f'auth.keys_file={path}', '--check').returncode == 0
+    path.chmod(mode)
+    done = run_callbackd('--set', f'auth.keys_file={path}', '--check')
+    assert done.returncode == 2
+    assert 'can be written by others than its owner' in done.stderr
+
+
 def control(*arguments, key=None):
     env = clean_environment({'CALLBACKCTL_KEY': key} if key else {})
     return subprocess.run([CONTROL, *arguments], capture_output=True, text=True, timeout=20,
