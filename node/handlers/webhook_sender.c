@@ -1,12 +1,12 @@
 #include "handlers/webhook_sender.h"
 
 #include "base/list.h"
+#include "crypto/secret_file.h"
 #include "handlers/http_client.h"
 #include "handlers/webhook_head.h"
 #include "io/timer.h"
 
 #include <netinet/in.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 #define SECRET_FILE_MAX    4096u
@@ -186,17 +186,18 @@ void webhook_stop(struct webhook_sender *s, uint64_t id)
 
 static int read_keys(struct webhook_keys *keys, const char *path, struct errmsg *em)
 {
-    char text[SECRET_FILE_MAX];
-    FILE *f = fopen(path, "re");
-    if (f == NULL) {
-        return err_set(em, ERR_IO, "webhook.secret_file: %s cannot be read", path);
+    struct errmsg why = {{0}};
+    struct text file = {0};
+    enum secret_file_look look;
+    int rc = secret_file_read(&file, path, SECRET_FILE_MAX, &look, &why);
+    if (rc != 0) {
+        err_set(em, rc, "webhook.secret_file: %s", why.text);
+    } else {
+        rc = webhook_keys_parse(keys, text_view(&file), &why);
+        err_set(em, rc, "webhook.secret_file: %s: %s", path, why.text);
     }
-    size_t size = fread(text, 1, sizeof text, f);
-    fclose(f);
-    struct errmsg why;
-    int rc = webhook_keys_parse(keys, bytes_of(text, size), &why);
-    explicit_bzero(text, sizeof text);
-    return rc == 0 ? 0 : err_set(em, rc, "webhook.secret_file: %s: %s", path, why.text);
+    secret_file_wipe(&file);
+    return rc;
 }
 
 int webhook_sender_open(struct webhook_sender **out, const struct webhook_sender_config *config,

@@ -9,6 +9,7 @@ import time
 
 import pytest
 
+from node import run_callbackd
 from problems import assert_problem
 
 SECRET = 'whsec_' + base64.b64encode(b'k' * 32).decode()
@@ -234,6 +235,17 @@ def test_each_attempt_is_signed_with_its_own_time(service, receiver):
     for found in (first, second):
         assert found['webhook-signature'].split(' ')[0] == signature(
             SECRET, found['webhook-id'], found['webhook-timestamp'], b'result')
+
+
+def test_a_secret_that_others_may_write_is_refused(tmp_path):
+    """Signed when `webhook.secret_file` is set; a file that cannot be used ends the start"""
+    path = tmp_path / 'webhook.keys'
+    path.write_text(SECRET + '\n')
+    path.chmod(0o622)
+    done = run_callbackd('--set', f'webhook.secret_file={path}', '--listen', '127.0.0.1:0',
+                         '--admin', '127.0.0.1:0')
+    assert done.returncode == 2
+    assert 'can be written by others than its owner' in done.stderr
 
 
 def test_without_a_secret_there_is_no_signature(start_service, receiver):
