@@ -198,6 +198,7 @@ static const char document_head[] =
     "comma-separated in a flag or variable. `callbackd --check` reads everything, prints what\n"
     "it would run with (as a file that means the same; defaults are marked), and exits 0; or\n"
     "prints every fault as `file:line: key: what is wrong, what is allowed`, and exits 2.\n"
+    "What is in certificates, secrets and plugins only a start finds out (exit code 2, too).\n"
     "\n"
     "```yaml\n"
     "listen: 0.0.0.0:8080\n"
