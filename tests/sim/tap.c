@@ -188,6 +188,17 @@ static void seats_left(struct sim *s, uint32_t leaver, const struct msg_seat *m)
     }
 }
 
+static void note_grant(struct tap *t, const struct tap_grant *grant)
+{
+    for (uint32_t i = 0; i < t->grant_count; i++) {
+        if (same_no(&t->grants[i].no, &grant->no)) {
+            return;
+        }
+    }
+    t->grants[t->grant_count % GRANTS_MAX] = *grant;
+    t->grant_count += t->grant_count < GRANTS_MAX;
+}
+
 static void grant_arrived(struct host *claimer, const struct msg_grant *g)
 {
     struct record *r = truth_find(claimer->sim, &g->guid);
@@ -195,15 +206,20 @@ static void grant_arrived(struct host *claimer, const struct msg_grant *g)
     if (!is_vote(claim, g)) {
         return;
     }
-    struct tap *t = r->tap;
-    for (uint32_t i = 0; i < t->grant_count; i++) {
-        if (same_no(&t->grants[i].no, &g->no)) {
-            return;
+    note_grant(r->tap, &(struct tap_grant){claimer->incarnation, claim->seat, g->no});
+}
+
+/* A vote for a claim of the leaver's own goes with the seat, and was on no wire before. */
+static void own_votes_given(struct host *leaver, const struct msg_seat *m)
+{
+    struct record *r = truth_find(leaver->sim, &m->guid);
+    for (uint32_t i = 0; i < m->count && r != NULL; i++) {
+        const struct msg_place *p = &m->at[i];
+        bool own = guid_equal(&p->no.node, &leaver->node_id) && !p->waits;
+        if (own && (m->ready || p->purpose == CLAIM_CANCEL)) {
+            note_grant(tap_of(r), &(struct tap_grant){leaver->incarnation, p->seat, p->no});
         }
     }
-    struct tap_grant *to = &t->grants[t->grant_count % GRANTS_MAX];
-    t->grant_count += t->grant_count < GRANTS_MAX;
-    *to = (struct tap_grant){claimer->incarnation, claim->seat, g->no};
 }
 
 static void grant_returned(struct host *claimer, const struct msg_release *m)
@@ -257,6 +273,7 @@ void tap_sent(struct host *from, const struct msg *m)
     case MSG_SEAT:
         learn_places(from->sim, &m->seat);
         seats_left(from->sim, from->incarnation, &m->seat);
+        own_votes_given(from, &m->seat);
         break;
     case MSG_SEAT_ACK:
         if (m->seat_ack.why == SEAT_TAKEN) {
