@@ -168,7 +168,7 @@ run_quick() {
     # The style needs no build: the cheapest answer first.
     configure dev && run_ctest "style" dev -L style
     build dev && run_ctest "dev: units" dev -LE style
-    PYTEST_WORKERS=3 run_pytest "dev: API" dev tests/api
+    PYTEST_WORKERS=4 run_pytest "dev: API" dev tests/api
     run_pytest "dev: documents" dev tests/docs
     run_pytest "dev: cluster" dev tests/cluster -m "not soak"
 }
@@ -275,13 +275,13 @@ run_bench_checks() {
 run_all() {
     run_quick
     build clang && run_ctest "clang: units" clang -LE style
-    CALLBACKD_TEST_NODES=1 PYTEST_WORKERS=3 \
+    CALLBACKD_TEST_NODES=1 PYTEST_WORKERS=4 \
         run_pytest "clang: API" clang tests/api -m "not slow"
     build release && run_ctest "release: units" release -LE style
     run_pytest "release: hostile and many" release tests/api -m "many"
     run_bench_checks
     run_topologies
-    run_fuzz "${FUZZ_SECONDS:-10}"
+    run_fuzz "${FUZZ_SECONDS:-5}"
     # With image building they take minutes that CI does not have, and two of them mind a busy
     # machine.
     if [ -n "${CI:-}" ]; then
