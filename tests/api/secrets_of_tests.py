@@ -71,6 +71,15 @@ class Authority:
         return ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes',
                 '-keyout', path]
 
+    @staticmethod
+    def dates(days):
+        """OpenSSL up to 3.3 takes a negative number of days, later ones take dates."""
+        known = subprocess.run(['openssl', 'x509', '-help'], capture_output=True, text=True,
+                               check=False).stderr
+        if days < 0 and '-not_before' in known:
+            return ['-not_before', '20200101000000Z', '-not_after', '20200102000000Z']
+        return ['-days', str(days)]
+
     def issue(self, names, days=2, into=None):
         """(certificate, key) for the alternative names; with negative days expired already.
         `into`: a pair that is replaced, each file in one step."""
@@ -82,7 +91,7 @@ class Authority:
         self.openssl('req', *self.new_key(base + '.key'), '-subj', '/CN=test', '-out',
                      base + '.csr')
         self.openssl('x509', '-req', '-in', base + '.csr', '-CA', self.cert, '-CAkey', self.key,
-                     '-set_serial', str(self.serial), '-days', str(days), '-extfile',
+                     '-set_serial', str(self.serial), *self.dates(days), '-extfile',
                      base + '.ext', '-out', base + '.pem')
         os.chmod(base + '.key', 0o600)
         if into is None:

