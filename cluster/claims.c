@@ -349,8 +349,7 @@ static void look_again(struct cluster *c, struct op *op)
     }
 }
 
-/* Acting on one may end others, so the walk is over a list of its own. */
-static void each(struct cluster *c, void (*act)(struct cluster *, struct op *))
+void claims_each(struct cluster *c, void (*act)(struct cluster *, struct op *))
 {
     struct list todo;
     list_init(&todo);
@@ -366,7 +365,7 @@ static void each(struct cluster *c, void (*act)(struct cluster *, struct op *))
 
 void claims_on_members(struct cluster *c)
 {
-    each(c, look_again);
+    claims_each(c, look_again);
 }
 
 static void ask_anew(struct cluster *c, struct op *op)
@@ -385,7 +384,7 @@ static void ask_anew(struct cluster *c, struct op *op)
 void claims_on_link_up(struct cluster *c, uint16_t node)
 {
     c->link_up_node = node;
-    each(c, ask_anew);
+    claims_each(c, ask_anew);
 }
 
 void claims_on_located(struct cluster *c, struct op *op, const struct msg_status *m)

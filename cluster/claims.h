@@ -28,6 +28,9 @@ void claims_leave(struct cluster *c, struct op *op);
 
 void claims_timeout(struct cluster *c, struct op *op);
 
+/* Does `act` to every claim. It may end any of them: the walk is over a list of its own. */
+void claims_each(struct cluster *c, void (*act)(struct cluster *, struct op *));
+
 /* --- what they hear --------------------------------------------------------------------- */
 
 /* A vote was given, or promised, by arbiter `node`. */

@@ -12,6 +12,7 @@
 
 #include "cluster/answer.h"
 #include "cluster/claim_end.h"
+#include "cluster/claims.h"
 #include "cluster/entrust.h"
 #include "cluster/handoff.h"
 #include "cluster/questions.h"
@@ -40,27 +41,17 @@ void members_drain(struct cluster *c)
 }
 
 /* Votes that wait here for a callback would be held for ever by a dead node. */
-static void end_claims(struct cluster *c)
+static void end_claim(struct cluster *c, struct op *op)
 {
-    struct list todo;
-    list_init(&todo);
-    struct list *link;
-    while ((link = list_pop_front(&c->claims)) != NULL) {
-        list_push_back(&todo, link);
-    }
-    while ((link = list_pop_front(&todo)) != NULL) {
-        struct op *op = list_item(link, struct op, claims);
-        list_push_back(&c->claims, link);
-        if (op->phase != OP_SERVING && op->phase != OP_BOUND) {
-            claim_finish(c, op, ANSWER_NO_QUORUM_LEFT, INVOCATION_QUEUED);
-        }
+    if (op->phase != OP_SERVING && op->phase != OP_BOUND) {
+        claim_finish(c, op, ANSWER_NO_QUORUM_LEFT, INVOCATION_QUEUED);
     }
 }
 
 void members_finish(struct cluster *c)
 {
     c->members->drain_until_ms = c->now_ms + STAY_MS;
-    end_claims(c);
+    claims_each(c, end_claim);
     members_wake(c, c->now_ms);
 }
 
