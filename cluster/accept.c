@@ -302,11 +302,18 @@ static bool hands_on(const struct cluster *c)
     return handoff_heir(c) != 0 && !c->is_finishing;
 }
 
+/* What is in the message has been charged. */
+static size_t body_to_come(const struct msg_accept *m)
+{
+    return m->body_size > MSG_CHUNK_MAX ? (size_t)m->body_size : 0;
+}
+
 void accept_on_accept(struct cluster *c, uint16_t from, const struct msg_accept *m,
                       uint64_t aged_ms)
 {
-    if (m->no_room || (c->is_draining && !hands_on(c))) {
-        decline(c, from, &m->entry.guid, m->no_room ? NAK_FULL : NAK_LEAVING);
+    bool no_room = m->no_room || !budget_is_free(c->budget, body_to_come(m));
+    if (no_room || (c->is_draining && !hands_on(c))) {
+        decline(c, from, &m->entry.guid, no_room ? NAK_FULL : NAK_LEAVING);
         return;
     }
     enum msg_nak why;

@@ -52,6 +52,10 @@ static void take_payload(struct cluster *c, uint16_t from, struct invocation *in
                          const struct msg_create *m)
 {
     struct buf *headers = m->headers == NULL ? NULL : buf_share(m->headers);
+    if (m->body_follows && !budget_is_free(c->budget, (size_t)m->body_size)) {
+        buf_drop(&headers); /* a copy: what is promised to results of this node comes first */
+        return;
+    }
     if (m->body_follows) {
         struct payload_coming body = {
             .guid = inv->guid, .of = PAYLOAD_RESULT, .size = m->body_size, .headers = headers};

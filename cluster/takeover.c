@@ -427,7 +427,7 @@ static void fetch(struct cluster *c, struct member *from, const struct guid *ori
  * altogether has no vote here, and must not wait behind them. */
 static uint32_t bodies_wanted(const struct cluster *c)
 {
-    return c->budget->used < c->budget->limit - c->budget->limit / 8 ? BODIES_MAX : 0;
+    return budget_is_free(c->budget, budget_whole(c->budget)->limit / 8) ? BODIES_MAX : 0;
 }
 
 void takeover_on_offer(struct cluster *c, struct member *from, const struct msg_seqs *m)

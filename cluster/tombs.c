@@ -88,7 +88,7 @@ static bool reserve(struct tombs *ts)
 
 bool tombs_add(struct tombs *ts, const struct tomb *t)
 {
-    size_t limit = ts->budget->limit / SHARE;
+    size_t limit = budget_whole(ts->budget)->limit / SHARE;
     while (ts->first < ts->end && (size_t)tombs_count(ts) * TOMB_CHARGE >= limit) {
         tombs_forget_oldest(ts);
     }

@@ -37,7 +37,8 @@ struct node {
     struct loop *loop;
     struct log *log;
     struct telemetry *telemetry;
-    struct budget budget;
+    struct budget budget;  /* limits.store_bytes: for what comes in new, */
+    struct budget results; /* and for what may use what is promised */
     struct guid node_id;
     struct signals *signals;
     struct timer *end_timer;
@@ -300,9 +301,9 @@ static int make_core(struct node *n, struct errmsg *em)
 {
     const struct config *config = n->config;
     uint64_t now_ms = loop_now_ms(n->loop);
-    struct cluster_config cluster = wiring_cluster(config, &n->node_id, &n->budget);
+    struct cluster_config cluster = wiring_cluster(config, &n->node_id, &n->results);
     cluster.advertise = n->peering == NULL ? bytes_of(NULL, 0) : peering_advertised(n->peering);
-    struct core_config core = wiring_core(config, &n->node_id, &n->budget);
+    struct core_config core = wiring_core(config, &n->node_id, &n->results);
     struct function_spec *specs = wiring_function_specs(config);
     core.functions = specs;
     core.wall_offset_ms = loop_wall_ms() - now_ms;
@@ -474,7 +475,7 @@ static int make_targets(struct node *n, struct errmsg *em)
 {
     n->env = (struct handler_env){
         .loop = n->loop,
-        .budget = &n->budget,
+        .budget = &n->results,
         .body_max = n->config->limits.body_bytes,
         .header_max = n->config->limits.header_bytes,
         .concurrency_total = wiring_concurrency_total(n->config),
@@ -514,6 +515,7 @@ int node_new(struct node **out, const struct config *config, struct errmsg *em)
     }
     n->config = config;
     n->budget.limit = config->limits.store_bytes;
+    n->results.of = &n->budget;
     ids_random(n->node_id.at);
     if (wiring_allow(&n->allow, config) != 0) {
         free(n);
@@ -583,6 +585,6 @@ void node_free(struct node **n)
     auth_close(&mine->auth);
     telemetry_free(&mine->telemetry);
     log_free(&mine->log);
-    assert(mine->budget.used == 0);
+    assert(mine->budget.used == 0 && mine->budget.promised == 0);
     free(mine);
 }

@@ -23,7 +23,7 @@ struct core *core_new(const struct core_config *config, uint64_t now_ms)
     c->rng.state = config->seed;
     core_webhook_init(c);
     c->functions = functions_new(config->functions, config->function_count, rng_next(&c->rng));
-    c->works = works_new(total_concurrency(config));
+    c->works = works_new(total_concurrency(config), config->budget);
     c->node_name = malloc(config->node_name.size + 1);
     if (c->functions == NULL || c->works == NULL || c->node_name == NULL) {
         core_free(&c);

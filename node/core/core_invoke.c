@@ -217,7 +217,8 @@ void core_invoke(struct core *c, struct call *call)
         refuse(c, call, OUT_QUEUE_FULL, f);
     } else if (is_beyond_share(c, call->op)) {
         refuse(c, call, OUT_TENANT_FULL, f);
-    } else if (new_work(c, call, f) == NULL) {
+    } else if (!budget_is_free(c->config.budget, function_result_size(f)) ||
+               new_work(c, call, f) == NULL) {
         refuse(c, call, OUT_NO_MEMORY, f);
     } else if (in->mode == INVOKE_SYNC) {
         run_synchronously(c, call);

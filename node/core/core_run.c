@@ -135,6 +135,7 @@ static void ended(struct core *c, struct work *w, struct execution_outcome *outc
     function_observe(f, c->now_ms - w->started_at_ms);
     if (outcome->end == EXECUTION_ANSWERED) {
         result = outcome->result;
+        function_observe_size(f, buf_size(result.headers) + buf_size(result.body));
         result.failed = result.status >= 400;
     } else {
         result_drop(&outcome->result);

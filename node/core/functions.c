@@ -7,7 +7,9 @@
 #include <stdlib.h>
 
 #define RETRY_AFTER_MAX_S 60u
-#define USUAL_SHIFT       4 /* usual_ms_x16, and the weight 1/16 of a new duration */
+#define SIZE_FIRST        1024      /* bytes of a result, before one was seen */
+#define SIZE_MOST         (1 << 30) /* more counts as this */
+#define USUAL_SHIFT       4         /* usual_ms_x16, and the weight 1/16 of a new duration */
 
 const uint32_t function_duration_bounds_ms[DURATION_BUCKETS] = {
     1, 5, 10, 25, 50, 100, 250, 500, 1000, 5000, 10000, 30000};
@@ -133,6 +135,25 @@ void function_observe(struct function *f, uint64_t duration_ms)
     } else {
         f->usual_ms_x16 += ms - (f->usual_ms_x16 >> USUAL_SHIFT);
     }
+}
+
+void function_observe_size(struct function *f, size_t size)
+{
+    int64_t is = size < SIZE_MOST ? (int64_t)size : SIZE_MOST;
+    int64_t usual = f->usual_size;
+    if (usual == 0) {
+        f->usual_size = (uint32_t)is;
+        f->size_spread = (uint32_t)(is / 2);
+        return;
+    }
+    int64_t off = is > usual ? is - usual : usual - is;
+    f->size_spread = (uint32_t)(f->size_spread + (off - (int64_t)f->size_spread) / 4);
+    f->usual_size = (uint32_t)(usual + (is - usual) / 8);
+}
+
+uint32_t function_result_size(const struct function *f)
+{
+    return f->usual_size == 0 ? SIZE_FIRST : f->usual_size + f->size_spread;
 }
 
 uint32_t function_estimate_ms(const struct function *f, uint32_t queue_position)

@@ -56,6 +56,8 @@ struct function {
     uint64_t enqueued_total; /* numbers the work, for queue positions */
     uint64_t dequeued_total;
     uint32_t usual_ms_x16; /* moving average of durations, in 1/16 ms */
+    uint32_t usual_size;   /* likewise of results, in bytes; 0: none yet */
+    uint32_t size_spread;  /* and of how far they are from it */
     struct function_stats stats;
 };
 
@@ -79,6 +81,13 @@ int64_t function_unaccounted(const struct function *f);
 
 /* One execution took so long. */
 void function_observe(struct function *f, uint64_t duration_ms);
+
+/* One result has so many bytes. */
+void function_observe_size(struct function *f, size_t size);
+
+/* As much as a result probably needs: the average of the recent ones and once its spread, in
+ * the manner of RFC 6298, section 2. */
+uint32_t function_result_size(const struct function *f);
 
 /* When something at this queue position (0: running now) will be done, from the recent
  * durations and the queue ahead. 0: nothing is known yet. */

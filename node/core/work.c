@@ -17,10 +17,11 @@ struct works {
     struct slot *slots;
     uint32_t slot_count, free_slot;
     struct alarms alarms;
+    struct budget *budget;
     uint32_t count;
 };
 
-struct works *works_new(uint32_t slots)
+struct works *works_new(uint32_t slots, struct budget *budget)
 {
     struct works *ws = calloc(1, sizeof *ws);
     if (ws == NULL) {
@@ -31,6 +32,7 @@ struct works *works_new(uint32_t slots)
         free(ws);
         return NULL;
     }
+    ws->budget = budget;
     ws->slot_count = slots;
     ws->free_slot = slots == 0 ? NO_SLOT : 0;
     for (uint32_t i = 0; i < slots; i++) {
@@ -98,10 +100,12 @@ struct work *work_new(struct works *ws, struct function *f, struct request *requ
         .function = f,
         .request = request_share(request),
         .state = WORK_ACCEPTING,
+        .promised = function_result_size(f),
         .created_at_ms = now_ms,
         .deadline_at_ms = UINT64_MAX,
     };
     list_init(&w->link);
+    budget_promise(ws->budget, w->promised);
     f->accepting++;
     ws->count++;
     return w;
@@ -124,6 +128,7 @@ void work_free(struct works *ws, struct work *w)
         break;
     }
     w->function->pending -= w->is_pending;
+    budget_redeem(ws->budget, w->promised);
     alarm_clear(&ws->alarms, &w->alarm);
     request_drop(&w->request);
     assert(ws->count > 0);

@@ -13,6 +13,7 @@
 #define NODE_CORE_WORK_H
 
 #include "base/alarms.h"
+#include "base/budget.h"
 #include "core/execution.h"
 #include "core/functions.h"
 
@@ -33,6 +34,7 @@ struct work {
     enum work_state state;
     bool is_pending;   /* counted in function->pending */
     uint8_t attempt;   /* 0: never started */
+    uint32_t promised; /* bytes of the budget, kept free for its result */
     uint32_t slot;     /* while RUNNING */
     uint64_t queue_no; /* while WAITING */
     uint64_t created_at_ms, started_at_ms;
@@ -42,8 +44,9 @@ struct work {
 
 struct works;
 
-/* `slots`: the sum of all concurrency limits. NULL: out of memory. */
-struct works *works_new(uint32_t slots);
+/* `slots`: the sum of all concurrency limits. In `budget` as much is kept free as the results
+ * of all work usually need. NULL: out of memory. */
+struct works *works_new(uint32_t slots, struct budget *budget);
 void works_free(struct works **ws);
 
 /* Frees what runs or rests, at the end of the process. */

@@ -33,6 +33,7 @@ bool bench_open(struct bench *b)
     };
     memset(b, 0, sizeof *b);
     b->budget.limit = 1u << 20;
+    b->results.of = &b->budget;
     b->now_ms = 1000000;
     struct cluster_config cluster = {
         .node_id = {{1, 2, 3}},
@@ -41,7 +42,7 @@ bool bench_open(struct bench *b)
         .retention_ms = 60000,
         .redelivery_ms = 10000,
         .seed = 7,
-        .budget = &b->budget,
+        .budget = &b->results,
     };
     struct core_config core = {
         .functions = specs,
@@ -52,7 +53,7 @@ bool bench_open(struct bench *b)
         .webhook = {.attempts = 3, .min_wait_ms = 500, .max_wait_ms = 60000},
         .seed = 9,
         .node_name = bytes_text("alone"),
-        .budget = &b->budget,
+        .budget = &b->results,
         .tenant_bytes_max = BENCH_TENANT_MAX,
     };
     core.cluster = cluster_new(&cluster, b->now_ms);
@@ -142,7 +143,7 @@ void bench_done(struct bench *b, uint64_t execution_id, uint16_t status, const c
 {
     struct execution_outcome outcome = {.end = EXECUTION_ANSWERED};
     outcome.result.status = status;
-    if (buf_copy(&outcome.result.body, &b->budget, bytes_text(body)) != 0) {
+    if (buf_copy(&outcome.result.body, &b->results, bytes_text(body)) != 0) {
         outcome.end = EXECUTION_NO_MEMORY;
     }
     core_done(b->core, b->now_ms, execution_id, &outcome);

@@ -10,7 +10,7 @@
 
 struct bench {
     struct core *core;
-    struct budget budget;
+    struct budget budget, results;
     uint64_t now_ms;
     uint64_t randoms; /* GUIDs are counted, not drawn */
     struct core_effect seen[BENCH_EFFECTS_MAX];

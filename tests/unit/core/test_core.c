@@ -430,6 +430,38 @@ static void memory_limit_refuses_and_gives_everything_back(void **state)
     post("f");
 }
 
+/* The first result shows how much one needs; from then on that much is kept free for each that
+ * is accepted, and what would leave too little is refused before its 202. */
+static void memory_for_results_is_promised_before_the_202(void **state)
+{
+    (void)state;
+    static char body[3001];
+    memset(body, 'x', sizeof body - 1);
+    struct guid first = post("f");
+    bench_done(&bench, started(), 200, body);
+    assert_int_equal(collect_now(&first), OUT_RESULT);
+    assert_int_equal(bench.budget.promised, 0);
+
+    bench.budget.limit = bench.budget.used + 12000;
+    struct guid second = post("f");
+    uint64_t running = started();
+    post("f");
+    uint64_t also_running = started();
+    assert_true(bench.budget.promised >= 2 * 3000);
+    struct op_request op = bench_invoke("f");
+    struct call call;
+    bench_request(&bench, &call, &op);
+    assert_int_equal(next_outcome(), OUT_NO_MEMORY);
+
+    bench_done(&bench, running, 200, body);
+    bench_done(&bench, also_running, 200, body);
+    assert_int_equal(bench.budget.promised, 0);
+    assert_int_equal(stats("f")->failed, 0);
+    assert_int_equal(collect_now(&second), OUT_RESULT);
+    post("f");
+    bench.budget.limit = 1u << 20;
+}
+
 #define BENCH_TEST(f) cmocka_unit_test_setup_teardown(f, open_bench, close_bench)
 
 int main(void)
@@ -455,6 +487,7 @@ int main(void)
         BENCH_TEST(client_chosen_id_works_like_the_guid),
         BENCH_TEST(draining_refuses_new_work_and_finishes_the_old),
         BENCH_TEST(memory_limit_refuses_and_gives_everything_back),
+        BENCH_TEST(memory_for_results_is_promised_before_the_202),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -55,6 +55,22 @@ static void retry_wants_its_codes_until_attempts_are_used_up(void **state)
     assert_false(retry_wants(&off, 1, 503));
 }
 
+static void result_size_follows_results_and_their_spread(void **state)
+{
+    (void)state;
+    struct function f = {0};
+    function_observe_size(&f, 10000);
+    assert_in_range(function_result_size(&f), 10000, 15000);
+    for (int i = 0; i < 100; i++) {
+        function_observe_size(&f, 2000);
+    }
+    assert_in_range(function_result_size(&f), 2000, 2100);
+    for (int i = 0; i < 100; i++) {
+        function_observe_size(&f, i % 2 == 0 ? 1000 : 9000);
+    }
+    assert_in_range(function_result_size(&f), 7000, 11000);
+}
+
 static void webhook_answers_are_judged_as_the_contract_says(void **state)
 {
     (void)state;
@@ -81,6 +97,7 @@ int main(void)
         cmocka_unit_test(every_function_is_found_and_no_other),
         cmocka_unit_test(estimate_follows_durations_and_queue),
         cmocka_unit_test(retry_wants_its_codes_until_attempts_are_used_up),
+        cmocka_unit_test(result_size_follows_results_and_their_spread),
         cmocka_unit_test(webhook_answers_are_judged_as_the_contract_says),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
