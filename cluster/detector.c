@@ -1,6 +1,7 @@
 #include "cluster/detector.h"
 
 #include "cluster/links_inner.h"
+#include "cluster/peers.h"
 #include "cluster/send.h"
 #include "cluster/streams.h"
 #include "cluster/takeover.h"
@@ -15,10 +16,8 @@ enum {
     VOUCHED_MS = 1000, /* likewise, that it lives */
     PROBE_MS = 500,
     PROBES = 3,
-    PEERS_MS = 1000,
     STALL_MS = 200, /* a gap in our own time */
     REFUSED_AGAIN_MS = 50,
-    MEMBERS_A_MS = 32, /* so many are looked at for each millisecond of rest */
 };
 
 static const struct guid *id_of(const struct cluster *c, const struct member *m)
@@ -49,37 +48,6 @@ static void tell_verdict(struct cluster *c, const struct member *m, enum msg_kin
 void detector_tell_dead(struct cluster *c, const struct member *m)
 {
     tell_verdict(c, m, MSG_DEAD, m->is_buried);
-}
-
-static void tell_peers(struct cluster *c, struct member *to)
-{
-    const struct members *ms = c->members;
-    const struct list *l = ms->all.next;
-    to->peers_told_at_ms = c->now_ms;
-    while (l != &ms->all) {
-        struct msg_peer *peers =
-            effects_scratch(&c->effects, MSG_PEERS_MAX * sizeof(struct msg_peer));
-        if (peers == NULL) {
-            return;
-        }
-        struct msg m = {.kind = MSG_PEERS};
-        for (; l != &ms->all && m.peers.count < MSG_PEERS_MAX; l = l->next) {
-            const struct member *one = list_item(l, struct member, link);
-            if (one->state == MEMBER_DEAD || one == to) {
-                continue;
-            }
-            peers[m.peers.count++] =
-                (struct msg_peer){.node_id = *id_of(c, one),
-                                  .node_name = nodes_at(&c->nodes, one->node)->name,
-                                  .zone = one->zone,
-                                  .address = one->address,
-                                  .state = (uint8_t)one->state};
-        }
-        m.peers.at = peers;
-        if (m.peers.count > 0) {
-            send_control(c, to->node, &m);
-        }
-    }
 }
 
 /* Some others are asked whether they hear from it. */
@@ -142,7 +110,7 @@ void detector_heard(struct cluster *c, struct member *m)
 void detector_greeted(struct cluster *c, struct member *m)
 {
     m->accused_at_ms[0] = m->accused_at_ms[1] = 0;
-    tell_peers(c, m);
+    peers_greeted(c, m);
     ping(c, m);
 }
 
@@ -244,13 +212,6 @@ static void on_pong(struct cluster *c, struct member *from, const struct msg_pon
     }
 }
 
-static void compare_members(struct cluster *c, struct member *from, uint64_t hash)
-{
-    if (hash != c->members->hash && c->now_ms >= from->peers_told_at_ms + PEERS_MS) {
-        tell_peers(c, from);
-    }
-}
-
 static struct member *about(const struct cluster *c, const struct guid *id)
 {
     uint16_t node = nodes_find(&c->nodes, id);
@@ -320,19 +281,14 @@ void detector_on_message(struct cluster *c, struct member *from, const struct ms
         reply.pong.ping_sent_ms = sent_at_ms;
         reply.pong.members_hash = c->members->hash;
         send_control(c, from->node, &reply);
-        compare_members(c, from, m->ping.members_hash);
+        peers_compare(c, from, m->ping.members_hash);
         break;
     case MSG_PONG:
         on_pong(c, from, &m->pong);
-        compare_members(c, from, m->pong.members_hash);
+        peers_compare(c, from, m->pong.members_hash);
         break;
     case MSG_PEERS:
-        for (uint32_t i = 0; i < m->peers.count; i++) {
-            const struct msg_peer *p = &m->peers.at[i];
-            if (!members_is_buried(c, &p->node_id)) {
-                links_hearsay(c, p->address);
-            }
-        }
+        peers_on_message(c, from, &m->peers);
         break;
     case MSG_PROBE:
         on_probe(c, from, &m->probe);

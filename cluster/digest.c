@@ -69,6 +69,8 @@ static void fetch_holes(struct cluster *c, struct member *m)
         }
     }
     m->hole_count = 0;
+    free(m->holes);
+    m->holes = NULL;
     m->is_synced =
         true; /* what is still missing is asked for here, and no digest need follow */
     if (msg.seqs.count > 0) {
@@ -144,14 +146,22 @@ static void drop_ended(struct cluster *c, uint16_t origin, uint64_t first, uint6
     }
 }
 
-static void note_holes(struct cluster *c, struct member *m, uint64_t first, uint64_t ready)
+/* False: no memory. */
+static bool note_holes(struct cluster *c, struct member *m, uint64_t first, uint64_t ready)
 {
     uint64_t ended, known;
     seqmap_bits(&nodes_at(&c->nodes, m->node)->seqs, first, &ended, &known);
-    for (uint64_t missing = ready & ~ended & ~known; missing != 0 && m->hole_count < HOLES_MAX;
-         missing &= missing - 1) {
+    uint64_t missing = ready & ~ended & ~known;
+    if (missing != 0 && m->holes == NULL) {
+        m->holes = malloc(HOLES_MAX * sizeof *m->holes);
+        if (m->holes == NULL) {
+            return false;
+        }
+    }
+    for (; missing != 0 && m->hole_count < HOLES_MAX; missing &= missing - 1) {
         m->holes[m->hole_count++] = first + (uint32_t)__builtin_ctzll(missing);
     }
+    return true;
 }
 
 void digest_on_digest(struct cluster *c, struct member *from, const struct msg_digest *m)
@@ -160,18 +170,12 @@ void digest_on_digest(struct cluster *c, struct member *from, const struct msg_d
         m->bit_count % 64 != 0 || m->bit_count > MSG_BITS_MAX || m->low > m->high) {
         return;
     }
-    if (from->holes == NULL) {
-        from->holes = malloc(HOLES_MAX * sizeof *from->holes);
-    }
-    if (from->holes == NULL) {
-        return;
-    }
     drop_below(c, from->node, m->low);
     bool had_holes = from->hole_count > 0;
     for (uint32_t at = 0; at < m->bit_count; at += 64) {
         drop_ended(c, from->node, m->from + at, word_of(m->ended, at));
-        if (!had_holes) {
-            note_holes(c, from, m->from + at, word_of(m->ready, at));
+        if (!had_holes && !note_holes(c, from, m->from + at, word_of(m->ready, at))) {
+            return;
         }
     }
     if (from->hole_count > 0 && !had_holes) {

@@ -88,7 +88,7 @@ static enum msg_reject_code judge(const struct cluster *c, const struct msg_hell
 /* A restarted node is a new node: who had its address before has died. */
 static void bury_predecessors(struct cluster *c, const struct msg_hello *h)
 {
-    struct member *m = addresses_find(&c->members->addresses, h->address);
+    struct member *m = members_at(c, h->address);
     if (m != NULL && !guid_equal(&nodes_at(&c->nodes, m->node)->id, &h->node_id)) {
         members_bury(c, m);
         detector_tell_dead(c, m);
@@ -100,17 +100,10 @@ static void bury_predecessors(struct cluster *c, const struct msg_hello *h)
 static bool is_succeeded(const struct cluster *c, const struct link *link,
                          const struct msg_hello *h)
 {
-    const struct members *ms = c->members;
-    for (const struct list *l = ms->all.next; l != &ms->all; l = l->next) {
-        const struct member *m = list_item(l, struct member, link);
-        const struct link *up = m->links[LANE_CONTROL];
-        bool same_id = guid_equal(&nodes_at(&c->nodes, m->node)->id, &h->node_id);
-        if (up != NULL && up != link && !same_id && bytes_equal(m->address, h->address) &&
-            up->opened_at_ms >= link->opened_at_ms) {
-            return true;
-        }
-    }
-    return false;
+    const struct member *m = members_at(c, h->address);
+    const struct link *up = m == NULL ? NULL : m->links[LANE_CONTROL];
+    return up != NULL && up != link && up->opened_at_ms >= link->opened_at_ms &&
+           !guid_equal(&nodes_at(&c->nodes, m->node)->id, &h->node_id);
 }
 
 static struct member *member_for(struct cluster *c, const struct msg_hello *h)

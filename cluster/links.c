@@ -212,14 +212,9 @@ static uint64_t dial_member(struct cluster *c, struct member *m)
     return next;
 }
 
-static bool is_members_address(const struct cluster *c, struct bytes address)
-{
-    return addresses_find(&c->members->addresses, address) != NULL;
-}
-
 static uint64_t dial_seed(struct cluster *c, struct seed *s)
 {
-    bool needless = s->is_self || s->dial != NULL || is_members_address(c, s->address);
+    bool needless = s->is_self || s->dial != NULL || members_at(c, s->address) != NULL;
     if (needless) {
         return UINT64_MAX;
     }
@@ -255,6 +250,22 @@ static uint64_t end_late_links(struct cluster *c)
     return next;
 }
 
+/* What was only hearsay has served once a member is there. */
+static bool is_forgotten(const struct cluster *c, const struct seed *s)
+{
+    bool is_old = c->now_ms >= s->seen_at_ms + SEED_STAYS_MS;
+    return s->dial == NULL && (is_old || (s->is_hearsay && members_at(c, s->address) != NULL));
+}
+
+static void seed_free(struct cluster *c, struct seed *s)
+{
+    addresses_remove(&c->members->seed_addresses, &s->address);
+    list_remove(&s->link);
+    free((void *)(uintptr_t)s->address.at);
+    free(s);
+    c->members->seed_count--;
+}
+
 uint64_t links_dial(struct cluster *c)
 {
     struct members *ms = c->members;
@@ -266,11 +277,8 @@ uint64_t links_dial(struct cluster *c)
     for (struct list *l = ms->seeds.next, *after; l != &ms->seeds; l = after) {
         struct seed *s = list_item(l, struct seed, link);
         after = l->next;
-        if (c->now_ms >= s->seen_at_ms + SEED_STAYS_MS && s->dial == NULL) {
-            list_remove(&s->link);
-            free((void *)(uintptr_t)s->address.at);
-            free(s);
-            ms->seed_count--;
+        if (is_forgotten(c, s)) {
+            seed_free(c, s);
             continue;
         }
         uint64_t due = dial_seed(c, s);
@@ -279,48 +287,69 @@ uint64_t links_dial(struct cluster *c)
     return next;
 }
 
-static void seed(struct cluster *c, struct bytes address)
+static struct seed *seed_new(struct cluster *c, struct bytes address)
 {
     struct members *ms = c->members;
-    if (address.size == 0 || address.size > MSG_NAME_MAX ||
-        bytes_equal(address, c->config.advertise)) {
-        return;
-    }
-    for (struct list *l = ms->seeds.next; l != &ms->seeds; l = l->next) {
-        struct seed *s = list_item(l, struct seed, link);
-        if (bytes_equal(s->address, address)) {
-            s->seen_at_ms = c->now_ms;
-            members_wake(c, c->now_ms);
-            return;
-        }
-    }
     struct seed *s = ms->seed_count < SEEDS_MAX ? calloc(1, sizeof *s) : NULL;
     void *text = s == NULL ? NULL : malloc(address.size);
     if (text == NULL) {
         free(s);
-        return;
+        return NULL;
     }
     memcpy(text, address.at, address.size);
     s->address = bytes_of(text, address.size);
-    s->seen_at_ms = s->dial_at_ms = c->now_ms;
+    if (!addresses_add(&ms->seed_addresses, &s->address)) {
+        free(text);
+        free(s);
+        return NULL;
+    }
+    s->dial_at_ms = c->now_ms;
     s->dial_wait_ms = LINKS_WAIT_FIRST_MS;
+    s->is_hearsay = true;
     list_push_back(&ms->seeds, &s->link);
     ms->seed_count++;
-    members_wake(c, c->now_ms);
+    return s;
+}
+
+static struct seed *seed_find(const struct cluster *c, struct bytes address)
+{
+    const struct bytes *at = addresses_find(&c->members->seed_addresses, address);
+    return at == NULL ? NULL : list_item(at, struct seed, address);
+}
+
+bool links_is_seed(const struct cluster *c, struct bytes address)
+{
+    const struct seed *s = seed_find(c, address);
+    return s != NULL && !s->is_hearsay;
+}
+
+static void seed(struct cluster *c, struct bytes address, bool is_hearsay)
+{
+    if (address.size == 0 || address.size > MSG_NAME_MAX ||
+        bytes_equal(address, c->config.advertise)) {
+        return;
+    }
+    struct seed *s = seed_find(c, address);
+    s = s == NULL ? seed_new(c, address) : s;
+    if (s != NULL) {
+        s->seen_at_ms = c->now_ms;
+        s->is_hearsay = s->is_hearsay && is_hearsay;
+        members_wake(c, c->now_ms);
+    }
 }
 
 void cluster_seed(struct cluster *c, uint64_t now_ms, struct bytes address)
 {
     c->now_ms = now_ms;
     if (c->members != NULL) {
-        seed(c, address);
+        seed(c, address, false);
     }
 }
 
 void links_hearsay(struct cluster *c, struct bytes address)
 {
-    if (!is_members_address(c, address)) {
-        seed(c, address);
+    if (members_at(c, address) == NULL) {
+        seed(c, address, true);
     }
 }
 

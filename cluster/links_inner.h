@@ -30,6 +30,9 @@ enum {
 
 struct link *links_find(const struct cluster *c, uint64_t id);
 
+/* Was that address told by the driver? Such a node all others know, too, as a rule. */
+bool links_is_seed(const struct cluster *c, struct bytes address);
+
 /* An address to dial, told by a member. */
 void links_hearsay(struct cluster *c, struct bytes address);
 

@@ -31,17 +31,21 @@ static void *link_at(const void *owner, uint32_t handle)
     return pool_at(&((const struct members *)owner)->link_pool, handle);
 }
 
-static uint64_t hash_alive(const struct cluster *c)
+/* A sum, so that each comes and goes by itself. */
+static uint64_t share_of(const struct guid *id)
 {
-    uint64_t sum = hash_16(c->config.node_id.at, 0x51ed270b7a1f9f35u);
-    const struct members *ms = c->members;
-    for (const struct list *l = ms->all.next; l != &ms->all; l = l->next) {
-        const struct member *m = list_item(l, struct member, link);
-        if (m->state != MEMBER_DEAD) {
-            sum += hash_16(nodes_at(&c->nodes, m->node)->id.at, 0x51ed270b7a1f9f35u);
-        }
+    return hash_16(id->at, 0x51ed270b7a1f9f35u);
+}
+
+static void note_in_hash(struct cluster *c, struct member *m)
+{
+    bool counts = m->state != MEMBER_DEAD;
+    if (counts != m->is_hashed) {
+        uint64_t share = share_of(&nodes_at(&c->nodes, m->node)->id);
+        c->members->hash += counts ? share : 0 - share;
+        m->is_hashed = counts;
+        c->members->changed_at_ms = c->now_ms;
     }
-    return sum;
 }
 
 int members_init(struct cluster *c)
@@ -56,7 +60,7 @@ int members_init(struct cluster *c)
     pool_init(&ms->link_pool, sizeof(struct link), c);
     ms->started_at_ms = ms->ticked_at_ms = c->now_ms;
     ms->tick_at_ms = ms->all_due_ms = c->now_ms;
-    ms->addresses.key = c->config.seed;
+    ms->addresses.key = ms->seed_addresses.key = c->config.seed;
     c->members = ms;
     struct table_config config = {.at = link_at,
                                   .owner = ms,
@@ -66,7 +70,7 @@ int members_init(struct cluster *c)
     if (ms->graves == NULL || table_init(&ms->link_table, &config) != 0) {
         return ERR_NOMEM;
     }
-    ms->hash = hash_alive(c);
+    ms->hash = share_of(&c->config.node_id);
     return streams_init(c);
 }
 
@@ -96,6 +100,7 @@ void members_fini(struct cluster *c)
         free(s);
     }
     addresses_fini(&ms->addresses);
+    addresses_fini(&ms->seed_addresses);
     table_fini(&ms->link_table);
     pool_fini(&ms->link_pool);
     streams_fini(c);
@@ -110,6 +115,12 @@ struct member *members_of_node(const struct cluster *c, uint16_t node)
 {
     return node == SELF || node == 0 || c->members == NULL ? NULL
                                                            : nodes_at(&c->nodes, node)->member;
+}
+
+struct member *members_at(const struct cluster *c, struct bytes address)
+{
+    const struct bytes *at = addresses_find(&c->members->addresses, address);
+    return at == NULL ? NULL : list_item(at, struct member, address);
 }
 
 bool members_is_alive(const struct member *m)
@@ -139,9 +150,9 @@ struct member *members_add(struct cluster *c, const struct msg_hello *hello)
     m->zone = text_copy(hello->zone);
     m->node = nodes_take(&c->nodes, &hello->node_id);
     bool named = m->node != 0 && nodes_set_name(nodes_at(&c->nodes, m->node), hello->node_name);
-    named = named && m->address.at != NULL && addresses_add(&ms->addresses, m);
+    named = named && m->address.at != NULL && addresses_add(&ms->addresses, &m->address);
     if (m->zone.at == NULL || !named) {
-        addresses_remove(&ms->addresses, m);
+        addresses_remove(&ms->addresses, &m->address);
         nodes_drop(&c->nodes, m->node);
         member_free(m);
         return NULL;
@@ -152,6 +163,7 @@ struct member *members_add(struct cluster *c, const struct msg_hello *hello)
     m->dial_wait_ms = 100;
     list_push_back(&ms->all, &m->link);
     ms->count++;
+    note_in_hash(c, m);
     streams_join(c, m);
     return m;
 }
@@ -161,7 +173,7 @@ void members_remove(struct cluster *c, struct member *m)
     for (int lane = 0; lane < LANE_COUNT; lane++) {
         assert(m->links[lane] == NULL && m->dials[lane] == NULL);
     }
-    addresses_remove(&c->members->addresses, m);
+    addresses_remove(&c->members->addresses, &m->address);
     list_remove(&m->link);
     c->members->count--;
     nodes_at(&c->nodes, m->node)->member = NULL;
@@ -180,7 +192,7 @@ void members_set_state(struct cluster *c, struct member *m, enum msg_member_stat
     assert(!m->is_buried || state == MEMBER_DEAD); /* V1 */
     m->state = state;
     m->state_since_ms = c->now_ms;
-    c->members->hash = hash_alive(c);
+    note_in_hash(c, m);
     c->counters.deaths += state == MEMBER_DEAD;
     c->counters.suspicions += state == MEMBER_SUSPECT;
     struct link_effect *e = effects_add_link(&c->effects, CLUSTER_MEMBER);
@@ -230,7 +242,7 @@ void members_bury(struct cluster *c, struct member *m)
     }
     dig(c, &nodes_at(&c->nodes, m->node)->id);
     bool was_dead = m->state == MEMBER_DEAD;
-    addresses_remove(&c->members->addresses, m);
+    addresses_remove(&c->members->addresses, &m->address);
     m->is_buried = true;
     if (was_dead) {
         m->state = MEMBER_SUSPECT; /* so that the proof is told as well */
@@ -335,8 +347,23 @@ static void tend(struct cluster *c, enum tend part)
         [TEND_DETECT] = detector_tick, [TEND_DIAL] = links_dial, [TEND_FLOW] = streams_tick,
         [TEND_DIGEST] = digest_tick,   [TEND_REST] = tend_rest,
     };
-    c->members->due_ms[part] = UINT64_MAX;
+    struct members *ms = c->members;
+    ms->due_ms[part] = UINT64_MAX;
+    ms->rest_until_ms[part] = c->now_ms + ms->count / MEMBERS_A_MS;
     members_wake_for(c, part, look[part](c));
+}
+
+/* Everything is to be looked at, as after each change of a member: not at once again where many
+ * are to be walked over. */
+static void call_all(struct cluster *c)
+{
+    struct members *ms = c->members;
+    ms->all_due_ms = UINT64_MAX;
+    for (int part = 0; part < TEND_COUNT; part++) {
+        uint64_t rested = ms->rest_until_ms[part];
+        uint64_t at_ms = rested > c->now_ms ? rested : c->now_ms;
+        ms->due_ms[part] = earlier(at_ms, ms->due_ms[part]);
+    }
 }
 
 /* Some parts walk over all members, so each is looked at when it is due; the others return at
@@ -347,17 +374,18 @@ void members_tick(struct cluster *c)
     if (c->now_ms < ms->tick_at_ms) {
         return;
     }
-    bool all = c->now_ms >= ms->all_due_ms;
-    ms->all_due_ms = all ? UINT64_MAX : ms->all_due_ms;
+    if (c->now_ms >= ms->all_due_ms) {
+        call_all(c);
+    }
     for (int part = 0; part < TEND_REST; part++) {
-        if (all || c->now_ms >= ms->due_ms[part]) {
+        if (c->now_ms >= ms->due_ms[part]) {
             tend(c, (enum tend)part);
         }
     }
     uint64_t next = takeover_tick(c);
     next = earlier(next, members_drain_tick(c));
     next = earlier(next, register_sweep(c) ? UINT64_MAX : c->now_ms);
-    if (all || c->now_ms >= ms->due_ms[TEND_REST]) {
+    if (c->now_ms >= ms->due_ms[TEND_REST]) {
         tend(c, TEND_REST);
     }
     next = earlier(next, ms->all_due_ms);

@@ -17,7 +17,8 @@
 #include "cluster/outbox.h"
 #include "cluster/state.h"
 
-#define MEMBERS_MAX 2048u
+#define MEMBERS_MAX  2048u
+#define MEMBERS_A_MS 32u /* so many are walked over for each millisecond of rest */
 
 /* What one member has been sent and has confirmed, by lane. */
 struct flow {
@@ -28,21 +29,25 @@ struct flow {
 };
 
 struct member {
-    struct list link;           /* in members.all */
-    uint16_t node;              /* number; a reference */
-    struct bytes address, zone; /* owned */
+    /* What the detector looks at, many times a second: together. */
+    struct list link; /* in members.all */
+    uint16_t node;    /* number; a reference */
     enum msg_member_state state;
+    struct link *links[LANE_COUNT]; /* that are up */
+    uint64_t heard_at_ms, told_at_ms, pinged_at_ms;
+
+    struct bytes address, zone; /* owned */
     bool is_leaving, is_buried;
+    bool is_hashed;         /* in members.hash */
     bool takes_seats;       /* it knows how to be an heir */
     bool was_reset;         /* its control link broke since it was last heard */
     uint32_t refused_count; /* dials refused since */
 
-    struct link *links[LANE_COUNT]; /* that are up */
     struct link *dials[LANE_COUNT]; /* on their way */
     uint64_t dial_at_ms[LANE_COUNT];
     uint32_t dial_wait_ms;
 
-    uint64_t heard_at_ms, told_at_ms, pinged_at_ms, peers_told_at_ms;
+    uint64_t differs_since_ms; /* its view of who is alive; 0: it does not (peers.c) */
     uint64_t came_at_ms, state_since_ms, probed_at_ms, vouched_at_ms;
     uint64_t accused_at_ms[2]; /* by others; the newest two accusers */
     uint16_t accusers[2];
@@ -134,18 +139,23 @@ struct members {
     struct pool link_pool;
     struct table link_table;
     struct link *last_link; /* that was found: messages come in runs; NULL: none */
-    struct addresses addresses;
+    struct addresses addresses, seed_addresses;
     uint32_t count, seed_count;
     uint64_t outgoing; /* numbers of links given out */
     struct grave *graves;
     uint32_t grave_first, grave_count;
     uint64_t due_ms[TEND_COUNT], all_due_ms; /* of the parts; and of everything */
+    uint64_t rest_until_ms[TEND_COUNT];      /* before that, only for what is due by itself */
     uint64_t tick_at_ms, ticked_at_ms, started_at_ms, stalled_at_ms;
-    uint64_t joined_at_ms;                                   /* 0: not yet */
-    uint64_t scan_at_ms;                                     /* takeover.c */
+    uint64_t joined_at_ms; /* 0: not yet */
+    uint64_t asked_at_ms;  /* for a list (peers.c); 0: never */
+    uint32_t asked_count;  /* of greetings, likewise */
+    uint64_t scan_at_ms;   /* takeover.c */
     uint64_t drain_since_ms, drain_until_ms, farewell_at_ms; /* drain.c */
     uint64_t entrust_seq, entrust_at_ms;                     /* entrust.c */
-    uint64_t hash;                                           /* of the ids that are alive */
+    uint64_t hash; /* of the ids that are alive, the same at every node that knows the same */
+    uint64_t changed_at_ms; /* when it last did */
+    bool has_unsaid; /* since the last flush something was put into an outbox, and not sent */
     struct handoff handoff;
 };
 
@@ -169,6 +179,9 @@ size_t members_link_count(const struct cluster *c);
 
 /* NULL: not a member. */
 struct member *members_of_node(const struct cluster *c, uint16_t node);
+
+/* Who lives at that address, or did and is not buried; NULL: nobody. */
+struct member *members_at(const struct cluster *c, struct bytes address);
 
 /* The one writer of a member's state. Tells the core, and what depends on it. */
 void members_set_state(struct cluster *c, struct member *m, enum msg_member_state state);

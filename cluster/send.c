@@ -151,6 +151,7 @@ void send_taken(struct cluster *c, uint16_t node, const struct msg_taken_item *t
     if (to->outbox.count - to->outbox.sent >= TAKEN_FLUSH) {
         send_outbox(c, to);
     } else {
+        c->members->has_unsaid = true;
         members_wake_for(c, TEND_FLOW, c->now_ms + TAKEN_DELAY_MS);
     }
 }

@@ -515,6 +515,10 @@ void streams_flush(struct cluster *c)
     if (c->streams->flush_at_ms != UINT64_MAX) {
         flush_ended(c);
     }
+    if (!c->members->has_unsaid) {
+        return;
+    }
+    c->members->has_unsaid = false; /* what cannot be sent now is tried again in the tick */
     for (struct list *l = c->members->all.next, *after; l != &c->members->all; l = after) {
         after = l->next;
         send_outbox(c, list_item(l, struct member, link));

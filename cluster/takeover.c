@@ -24,8 +24,10 @@ enum {
 
 void takeover_wake(struct cluster *c)
 {
-    c->members->scan_at_ms = c->now_ms;
-    members_wake(c, c->now_ms);
+    struct members *ms = c->members;
+    uint64_t at_ms = c->now_ms + ms->count / MEMBERS_A_MS;
+    ms->scan_at_ms = at_ms < ms->scan_at_ms ? at_ms : ms->scan_at_ms;
+    members_wake(c, at_ms);
 }
 
 uint8_t takeover_attempt(const struct cluster *c, const struct invocation *inv)

@@ -113,8 +113,10 @@ struct host *host_start(struct sim *s, uint32_t slot)
     h->cluster = new_core(h);
     assert(h->cluster != NULL);
     s->hosts[slot] = h;
-    s->dark[slot] = false;
-    net_wake(s); /* what was sent into the dark is answered with a reset now */
+    if (s->dark[slot]) {
+        s->dark[slot] = false;
+        net_wake(s); /* what was sent into the dark is answered with a reset now */
+    }
     sim_note(s, "node %u starts (%u)", slot, h->incarnation);
     host_settle(h);
     if (s->slot_count > 1) {

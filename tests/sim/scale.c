@@ -9,10 +9,10 @@
 
 #define FORM_LIMIT_US 60000000u /* all nodes must know each other by then */
 #define FORM_STEP_US  500000u
-#define IDLE_US       2000000u
+#define IDLE_US       1000000u
 #define EVENTS        200u
-#define EVENTS_US     2000000u
-#define DRAIN_US      1500000u /* what is under way arrives */
+#define EVENTS_US     1000000u
+#define DRAIN_US      1000000u /* what is under way arrives */
 #define BODY_SIZE     1024u
 
 /* Kinds whose number depends on time, not on what is stored. */

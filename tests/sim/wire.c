@@ -128,22 +128,27 @@ static void close_link(struct host *h, const struct link_effect *fx)
     sim_later(s, 0, EVENT_CLOSED, h, fx->link);
 }
 
+static uint32_t slot_of_node(const struct sim *s, const struct guid *id)
+{
+    for (uint32_t i = 0; i < s->slot_count; i++) {
+        if (s->hosts[i] != NULL && guid_equal(&s->hosts[i]->node_id, id)) {
+            return i;
+        }
+    }
+    return UINT32_MAX;
+}
+
 /* A live node that is held for dead, or nearly: from then on duplicates in available mode and
  * refusals have their excuse. */
 static void note_member(struct host *h, const struct link_effect *fx)
 {
     struct sim *s = h->sim;
     static const char *const states[] = {"?", "alive", "suspect", "dead", "leaving"};
-    uint32_t slot = UINT32_MAX;
-    for (uint32_t i = 0; i < s->slot_count; i++) {
-        if (s->hosts[i] != NULL && guid_equal(&s->hosts[i]->node_id, &fx->node)) {
-            slot = i;
-        }
-    }
+    bool bad = fx->state == MEMBER_SUSPECT || fx->state == MEMBER_DEAD;
+    uint32_t slot = bad || s->verbose != NULL ? slot_of_node(s, &fx->node) : UINT32_MAX;
     sim_note(s, "  %u: node %d is %s", h->slot, slot == UINT32_MAX ? -1 : (int)slot,
              states[fx->state <= MEMBER_LEAVING ? fx->state : 0]);
     sim_trace(s, h->slot, 1000u + (uint64_t)fx->state);
-    bool bad = fx->state == MEMBER_SUSPECT || fx->state == MEMBER_DEAD;
     if (slot != UINT32_MAX && bad && !s->hosts[slot]->draining) {
         mark(&s->marks, MARK_SUSPECTED);
         s->history.split_views = true;
