@@ -263,6 +263,7 @@ static void each_claim(struct cluster *c, const struct guid *guid,
 static void act_ready(struct cluster *c, struct op *op)
 {
     if (op->phase == OP_ASKING) {
+        op->asked_at_ms = c->now_ms; /* from now on a promise is late that is not kept */
         votes_ask(c, op, false);
     } else if (op->phase == OP_LOCATING || op->phase == OP_LOOKING) {
         claims_begin(c, op);

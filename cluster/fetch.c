@@ -127,6 +127,7 @@ static void next_source(struct cluster *c, struct op *op)
         request(c, op);
     } else {
         op->sources_tried = 0; /* it is on its way to them */
+        votes_ask_spared(c, op);
         look_again_in(c, op, NOT_THERE_YET_MS);
     }
 }

@@ -147,7 +147,7 @@ struct op {
     struct wheel_link wheel;
     uint64_t due_at_ms; /* UINT64_MAX: not in the wheel */
     uint64_t wait_until_ms;
-    uint64_t asked_at_ms; /* when a vote was last asked for */
+    uint64_t asked_at_ms; /* when a vote was last asked for, or could be given at last */
     struct list claims;   /* in c->claims, when it is one */
     struct guid guid;
     struct guid token;

@@ -510,11 +510,8 @@ bool streams_are_told(const struct cluster *c, const struct member *m)
     return all;
 }
 
-void streams_flush(struct cluster *c)
+static void say_unsaid(struct cluster *c)
 {
-    if (c->streams->flush_at_ms != UINT64_MAX) {
-        flush_ended(c);
-    }
     if (!c->members->has_unsaid) {
         return;
     }
@@ -522,6 +519,15 @@ void streams_flush(struct cluster *c)
     for (struct list *l = c->members->all.next, *after; l != &c->members->all; l = after) {
         after = l->next;
         send_outbox(c, list_item(l, struct member, link));
+    }
+}
+
+/* Who took it, before that it has ended: so an arbiter knows whose its vote was. */
+void streams_flush(struct cluster *c)
+{
+    say_unsaid(c);
+    if (c->streams->flush_at_ms != UINT64_MAX) {
+        flush_ended(c);
     }
 }
 
@@ -573,11 +579,8 @@ void streams_on_ack(struct cluster *c, struct member *from, const struct msg_str
 
 uint64_t streams_tick(struct cluster *c)
 {
-    uint64_t next = UINT64_MAX;
     if (c->now_ms >= c->streams->flush_at_ms) {
-        flush_ended(c);
-    } else {
-        next = c->streams->flush_at_ms;
+        streams_flush(c);
     }
     for (struct list *l = c->members->all.next, *after; l != &c->members->all; l = after) {
         struct member *m = list_item(l, struct member, link);
@@ -592,5 +595,5 @@ uint64_t streams_tick(struct cluster *c)
             streams_pump(c, m);
         }
     }
-    return next;
+    return c->streams->flush_at_ms;
 }

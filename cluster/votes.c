@@ -14,6 +14,7 @@
 enum {
     GRACE_MS = 900,    /* after the wait, for votes that are on their way (L1: 1 s) */
     SILENCE_MS = 50,   /* R2: an arbiter that is silent for so long is passed over */
+    HEDGE_MS = 20,     /* ... and one that was not needed is asked in its stead */
     ASK_AGAIN_MS = 25, /* after a refusal that passes */
 };
 
@@ -95,6 +96,12 @@ uint64_t votes_deadline_ms(const struct cluster *c, const struct op *op)
     return op->wait_until_ms + (on_its_way ? GRACE_MS : 0);
 }
 
+/* An answer could be there, as there is a callback to vote for, or none is needed. */
+static bool is_due(const struct cluster *c, const struct op *op)
+{
+    return watch_of(c, op)->is_ready || op->purpose == CLAIM_CANCEL;
+}
+
 static bool wants_to_ask_again(const struct cluster *c, const struct op *op)
 {
     bool wants = false;
@@ -102,7 +109,7 @@ static bool wants_to_ask_again(const struct cluster *c, const struct op *op)
         wants = wants || op->votes[i].state == VOTE_REFUSED;
     }
     /* Else the callback's arrival asks again. */
-    return wants && (watch_of(c, op)->is_ready || op->purpose == CLAIM_CANCEL);
+    return wants && is_due(c, op);
 }
 
 static bool waits_for_silence(const struct op *op)
@@ -115,22 +122,40 @@ static bool waits_for_silence(const struct op *op)
     return asked && lined;
 }
 
+static bool waits_for_hedge(const struct cluster *c, const struct op *op)
+{
+    bool asked = false, spared = false;
+    for (uint32_t i = 0; i < watch_of(c, op)->arbiter_count; i++) {
+        asked =
+            asked || op->votes[i].state == VOTE_ASKED || op->votes[i].state == VOTE_PROMISED;
+        spared = spared || op->votes[i].state == VOTE_NONE;
+    }
+    return asked && spared && is_due(c, op);
+}
+
+static uint64_t sooner(const struct cluster *c, uint64_t at, uint64_t other)
+{
+    return other > c->now_ms && other < at ? other : at;
+}
+
 void votes_arm(struct cluster *c, struct op *op)
 {
     uint64_t at = votes_deadline_ms(c, op);
-    if (op->phase == OP_ASKING && wants_to_ask_again(c, op)) {
-        at = at < c->now_ms + ASK_AGAIN_MS ? at : c->now_ms + ASK_AGAIN_MS;
+    bool asks = op->phase == OP_ASKING;
+    if (asks && wants_to_ask_again(c, op)) {
+        at = sooner(c, at, c->now_ms + ASK_AGAIN_MS);
     }
-    if (op->phase == OP_ASKING && waits_for_silence(op) &&
-        c->now_ms < op->asked_at_ms + SILENCE_MS) {
-        at = at < op->asked_at_ms + SILENCE_MS ? at : op->asked_at_ms + SILENCE_MS;
+    if (asks && waits_for_silence(op)) {
+        at = sooner(c, at, op->asked_at_ms + SILENCE_MS);
+    }
+    if (asks && waits_for_hedge(c, op)) {
+        at = sooner(c, at, op->asked_at_ms + HEDGE_MS);
     }
     ops_set_timer(c, op, at);
 }
 
-/* R2: who stands in line at the first arbiter that answers waits there only, so that two
- * claims cannot block each other with one vote each. */
-static void yield_to_first(struct cluster *c, struct op *op)
+/* The first arbiter that lives and answers; the count of them when none does. */
+static uint32_t first_answering(const struct cluster *c, const struct op *op)
 {
     const struct watch *w = watch_of(c, op);
     uint32_t first = 0;
@@ -142,9 +167,24 @@ static void yield_to_first(struct cluster *c, struct op *op)
         }
         first++;
     }
-    if (first == w->arbiter_count || op->votes[first].state != VOTE_LINED) {
+    return first;
+}
+
+static bool is_lined_at_first(const struct cluster *c, const struct op *op)
+{
+    uint32_t first = first_answering(c, op);
+    return first < watch_of(c, op)->arbiter_count && op->votes[first].state == VOTE_LINED;
+}
+
+/* R2: who stands in line at the first arbiter that answers waits there only, so that two
+ * claims cannot block each other with one vote each. */
+static void yield_to_first(struct cluster *c, struct op *op)
+{
+    const struct watch *w = watch_of(c, op);
+    if (!is_lined_at_first(c, op)) {
         return;
     }
+    uint32_t first = first_answering(c, op);
     for (uint32_t i = 0; i < w->arbiter_count; i++) {
         struct vote *v = &op->votes[i];
         if (i != first && (v->state == VOTE_GRANTED || votes_waits(v))) {
@@ -204,6 +244,67 @@ static uint32_t possible_votes(const struct cluster *c, const struct op *op)
     return n;
 }
 
+/* --- whom to ask ------------------------------------------------------------------------- */
+
+/* Are so many votes given, or on their way, that they suffice? Two in three do, so a third
+ * would be asked for nothing. Who stands in line at the first waits there only (R2). */
+static bool asks_enough(const struct cluster *c, const struct op *op)
+{
+    const struct watch *w = watch_of(c, op);
+    bool is_late = is_due(c, op) && c->now_ms >= op->asked_at_ms + HEDGE_MS;
+    uint32_t hopeful = 0;
+    for (uint32_t i = 0; i < w->arbiter_count; i++) {
+        uint8_t state = op->votes[i].state;
+        bool is_asked = state == VOTE_ASKED || state == VOTE_PROMISED;
+        hopeful += state == VOTE_GRANTED || (is_asked && !is_late);
+    }
+    uint32_t wanted = c->config.available ? w->arbiter_count : votes_needed(c, op);
+    return hopeful >= wanted || is_lined_at_first(c, op);
+}
+
+/* Smaller is better: this node answers at once, a suspect perhaps never. */
+static uint32_t rank(const struct cluster *c, uint16_t voter)
+{
+    return voter == SELF                  ? 0
+           : trust_is_alive(c, voter)     ? 1
+           : trust_is_reachable(c, voter) ? 2
+                                          : UINT32_MAX;
+}
+
+/* Of those that were not asked, and are not in the set `passed`. False: there is none. */
+static bool choose(const struct cluster *c, const struct op *op, uint32_t passed, uint32_t *out)
+{
+    const struct watch *w = watch_of(c, op);
+    uint32_t best = UINT32_MAX;
+    for (uint32_t i = 0; i < w->arbiter_count; i++) {
+        bool is_free = op->votes[i].state == VOTE_NONE && (passed >> i & 1u) == 0;
+        uint32_t its_rank = is_free ? rank(c, watch_voter(c, w, i)) : UINT32_MAX;
+        if (its_rank < best) {
+            best = its_rank;
+            *out = i;
+        }
+    }
+    return best != UINT32_MAX;
+}
+
+/* False: the claim is over. */
+static bool ask_enough(struct cluster *c, struct op *op)
+{
+    uint32_t i = 0, passed = 0;
+    enum answer answer = ANSWER_ENDED;
+    while (!asks_enough(c, op) && choose(c, op, passed, &i)) {
+        passed |= 1u << i;
+        if (!ask(c, op, i, &answer)) {
+            claim_finish(c, op, answer, INVOCATION_COLLECTED);
+            return false;
+        }
+    }
+    return true;
+}
+
+/* --- judging -------------------------------------------------------------------------------
+ */
+
 /* Enough votes: what the claim is for can be done, if there is a callback. The claim may be
  * over afterwards. */
 static void won(struct cluster *c, struct op *op)
@@ -224,10 +325,9 @@ static void won(struct cluster *c, struct op *op)
     answer_claim(c, &was, ANSWER_DONE, end);
 }
 
-/* Looks at the votes and does what follows. The claim may be over afterwards. */
 void votes_judge(struct cluster *c, struct op *op)
 {
-    if (op->phase != OP_ASKING) {
+    if (op->phase != OP_ASKING || !ask_enough(c, op)) {
         return;
     }
     uint32_t needed = c->config.available ? 1 : votes_needed(c, op);
@@ -241,20 +341,26 @@ void votes_judge(struct cluster *c, struct op *op)
     }
 }
 
-/* Asks every arbiter that has not got this claim, and (R3) those that got their vote back. */
 void votes_ask(struct cluster *c, struct op *op, bool also_yielded)
 {
     enum answer answer = ANSWER_ENDED;
     for (uint32_t i = 0; i < watch_of(c, op)->arbiter_count; i++) {
         uint8_t state = op->votes[i].state;
-        bool again = state == VOTE_YIELDED && also_yielded;
-        if (state != VOTE_NONE && state != VOTE_REFUSED && !again) {
-            continue;
-        }
-        if (!ask(c, op, i, &answer)) {
+        bool again = state == VOTE_REFUSED || (state == VOTE_YIELDED && also_yielded);
+        if (again && !ask(c, op, i, &answer)) {
             claim_finish(c, op, answer, INVOCATION_COLLECTED);
             return;
         }
     }
     votes_judge(c, op);
+}
+
+void votes_ask_spared(struct cluster *c, struct op *op)
+{
+    uint32_t i = 0, passed = 0;
+    enum answer answer;
+    while (choose(c, op, passed, &i)) {
+        passed |= 1u << i;
+        (void)ask(c, op, i, &answer); /* an end that it tells comes here by itself */
+    }
 }

@@ -9,12 +9,16 @@
 
 #include "cluster/state.h"
 
-/* Asks every arbiter that has not got this claim, and those that got their vote back if
- * `also_yielded`. The claim may be over afterwards. */
+/* Asks anew those that refused, and those that got their vote back if `also_yielded`; then as
+ * votes_judge(). */
 void votes_ask(struct cluster *c, struct op *op, bool also_yielded);
 
-/* Looks at the votes and does what follows. The claim may be over afterwards. */
+/* Looks at the votes and does what follows, such as asking one more arbiter: so many are asked
+ * that their votes would be enough. The claim may be over afterwards. */
 void votes_judge(struct cluster *c, struct op *op);
+
+/* The claim has won, but none of its voters has the body: asks those that were not needed. */
+void votes_ask_spared(struct cluster *c, struct op *op);
 
 /* Strict: a majority; to cancel, so many that nobody else can have one. Available: likewise, or
  * the votes of the first two arbiters that are not dead, or of the last one that is left. Two

@@ -128,7 +128,10 @@ struct op *watch_claim(const struct cluster *c, const struct guid *guid, uint64_
          handle = op_at(c, handle)->watch_next) {
         struct op *op = op_at(c, handle);
         for (uint32_t i = 0; i < w->arbiter_count; i++) {
-            if (op->votes[i].counter == counter && op->votes[i].state != VOTE_YIELDED) {
+            const struct vote *v = &op->votes[i];
+            bool is_asked =
+                v->state != VOTE_NONE && v->state != VOTE_YIELDED; /* else released */
+            if (is_asked && v->counter == counter) {
                 *index = i;
                 return op;
             }

@@ -45,13 +45,25 @@ static bool has_majority(const struct sim *s, const struct record *r)
     return r->arbiter_count == 0 || living >= quorum;
 }
 
+/* Somebody asks for it with a token: who leaves before the last byte keeps it. */
+static bool may_be_kept(const struct sim *s, const struct record *r)
+{
+    bool may = false;
+    for (uint32_t i = s->first_ask; i < s->ask_count; i++) {
+        const struct ask *a = &s->asks[i];
+        may = may || (a->record == (uint32_t)(r - s->records) && a->token != 0 &&
+                      a->stage != ASK_DONE);
+    }
+    return may;
+}
+
 /* L2: ready, a majority of its arbiters lives, and nobody has died who might hold a vote for
  * ever. */
 static bool must_be_collectable(const struct sim *s, const struct record *r)
 {
     bool lost = r->deaths_at_accept != s->history.deaths || !has_majority(s, r);
     bool touched = r->taken_us != 0 || r->cancel_asked || r->token_served || r->release_asked ||
-                   (lost && !truth_only_drained(s, r)) ||
+                   may_be_kept(s, r) || (lost && !truth_only_drained(s, r)) ||
                    (r->flags & (POST_WEBHOOK | POST_DROP_RESULT | POST_LOSS_DROP));
     uint64_t left_us = s->now_us + TTL_LEFT_MS * 1000ull;
     return r->stage == STAGE_ACCEPTED && !touched && r->first_done_us != 0 &&

@@ -41,9 +41,14 @@ static void raise_curtain(void)
     sim.verbose = getenv("SIM_VERBOSE") != NULL ? stdout : NULL;
 }
 
+static uint64_t time_us(uint32_t at_ms)
+{
+    return (AFTER_START_MS + at_ms) * 1000ull + 300000;
+}
+
 static void run_to(uint32_t at_ms)
 {
-    sim_run_until(&sim, (AFTER_START_MS + at_ms) * 1000ull + 300000);
+    sim_run_until(&sim, time_us(at_ms));
     assert_string_equal(sim.why, "");
 }
 
@@ -99,6 +104,37 @@ static void two_racing_gets_at_two_nodes_have_one_winner(void **state)
     assert_int_equal(inv(0)->delivered_count, 1);
     bool first = question(0)->answer == CLUSTER_COLLECT_SERVE;
     assert_int_equal(question(first ? 1 : 0)->answer, CLUSTER_COLLECT_GONE);
+    fall_curtain();
+}
+
+static void a_claim_asks_no_more_arbiters_than_it_needs(void **state)
+{
+    (void)state;
+    play(3);
+    ACT(0, PLAN_POST, 0, 0, 100, 20, 0, 5000, 0);
+    ACT(100, PLAN_COLLECT, 0, 1, 3000, 0, 0, 0, 0);
+    raise_curtain();
+    run_to(2000);
+    assert_int_equal(question(0)->answer, CLUSTER_COLLECT_SERVE);
+    assert_int_equal(sim.traffic[MSG_CLAIM].messages, 1); /* its own vote, and the home's */
+    assert_int_equal(sim.traffic[MSG_GRANT].messages, 1);
+    assert_int_equal(sim.traffic[MSG_RELEASE].messages + sim.traffic[MSG_DENY].messages, 0);
+    fall_curtain();
+}
+
+static void a_silent_arbiter_is_passed_over(void **state)
+{
+    (void)state;
+    play(3);
+    ACT(0, PLAN_POST, 0, 0, 100, 20, 0, 5000, 0);
+    ACT(100, PLAN_PAUSE, 0, 800);
+    ACT(101, PLAN_COLLECT, 0, 1, 3000, 0, 0, 0, 0);
+    raise_curtain();
+    run_to(102);
+    run_until_stage(0, ASK_DONE);
+    assert_true(sim.now_us < time_us(101 + 60));
+    assert_int_equal(question(0)->answer, CLUSTER_COLLECT_SERVE);
+    assert_int_equal(sim.traffic[MSG_CLAIM].messages, 2);
     fall_curtain();
 }
 
@@ -384,6 +420,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(two_racing_gets_at_two_nodes_have_one_winner),
+        cmocka_unit_test(a_claim_asks_no_more_arbiters_than_it_needs),
+        cmocka_unit_test(a_silent_arbiter_is_passed_over),
         cmocka_unit_test(parked_get_is_served_when_the_result_comes),
         cmocka_unit_test(next_in_line_is_served_when_a_client_leaves),
         cmocka_unit_test(without_a_token_a_dying_claimer_keeps_its_votes),
