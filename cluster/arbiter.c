@@ -108,9 +108,10 @@ enum arbiter_answer arbiter_claim(struct cluster *c, struct invocation *inv,
     assert(inv_has_seat(inv, claim->seat));
     struct extra *x = inv->is_over ? NULL : store_extra(c, inv);
     if (x == NULL) {
-        return !inv->is_over   ? ARBITER_FULL
-               : inv->is_bound ? ARBITER_COLLECTED
-                               : ARBITER_EXPIRED;
+        return !inv->is_over      ? ARBITER_FULL
+               : inv->is_bound    ? ARBITER_COLLECTED
+               : inv->is_canceled ? ARBITER_CANCELED
+                                  : ARBITER_EXPIRED;
     }
     struct seat *s = &x->seats[claim->seat];
     if (*places_find(c, &s->holders, claim->node, claim->counter) != 0) {
@@ -307,9 +308,9 @@ void arbiter_taken(struct cluster *c, struct invocation *inv, const struct arbit
         return;
     }
     forget_taker(c, inv, t);
-    bool waits =
-        t->end == INVOCATION_COLLECTED && inv_is_ready(inv) && !publish_is_owner(c, inv);
-    if (waits) {
+    /* What runs here ends at once; TAKEN may also come before the callback. */
+    bool may_wait = t->end == INVOCATION_CANCELED ? !inv->is_known : inv_is_ready(inv);
+    if (may_wait && !publish_is_owner(c, inv)) {
         store_hold_over(c, inv, t->end);
     } else {
         store_end(c, inv, t->end);
@@ -479,7 +480,7 @@ static void answer_claim(struct cluster *c, struct invocation *inv,
     static const enum msg_deny_why why[] = {
         [ARBITER_HELD] = DENY_HELD,           [ARBITER_FULL] = DENY_FULL,
         [ARBITER_COLLECTED] = DENY_COLLECTED, [ARBITER_EXPIRED] = DENY_EXPIRED,
-        [ARBITER_UNBOUND] = DENY_UNBOUND,
+        [ARBITER_CANCELED] = DENY_CANCELED,   [ARBITER_UNBOUND] = DENY_UNBOUND,
     };
     struct guid guid = inv->guid;
     struct place place = place_of(claim);

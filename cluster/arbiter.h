@@ -38,6 +38,7 @@ enum arbiter_answer {
     ARBITER_FULL,
     ARBITER_COLLECTED, /* bound to another token */
     ARBITER_EXPIRED,
+    ARBITER_CANCELED,
     ARBITER_UNBOUND, /* to free it: it is not that token's */
 };
 

@@ -46,8 +46,7 @@ void claims_begin(struct cluster *c, struct op *op)
         return;
     }
     if (inv != NULL && inv->is_over) {
-        claim_finish(c, op, ANSWER_ENDED,
-                     inv->is_bound ? INVOCATION_COLLECTED : INVOCATION_EXPIRED);
+        claim_finish(c, op, ANSWER_ENDED, inv_end(inv));
         return;
     }
     if (inv != NULL && inv_is_ready(inv) && store_deadline_ms(c, inv) <= c->now_ms) {

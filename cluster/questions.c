@@ -116,8 +116,7 @@ static void cancel(struct cluster *c, struct op *op)
 {
     struct invocation *inv = store_find_of(c, &op->guid, op->tenant);
     if (inv != NULL && (inv->is_bound || inv->is_over)) {
-        answer_claim(c, op, ANSWER_ENDED,
-                     inv->is_bound ? INVOCATION_COLLECTED : INVOCATION_EXPIRED);
+        answer_claim(c, op, ANSWER_ENDED, inv_end(inv));
         ops_free(c, op);
     } else if (inv != NULL && is_here_only(c, inv)) {
         store_end(c, inv, INVOCATION_CANCELED);

@@ -36,7 +36,8 @@ struct invocation {
     uint32_t deadline;                                 /* ms after created; DEADLINE_NONE */
     uint32_t started;                                  /* ms after created, + 1; 0: never */
     uint32_t ttl_or_completed;                         /* ms; the latter once it is ready */
-    uint32_t extra : 29, seats : 3; /* c->extras; seats.h: which of them vote here */
+    uint32_t extra : 28, seats : 3; /* c->extras; seats.h: which of them vote here */
+    uint32_t is_canceled : 1;       /* over, and so */
     uint32_t hash_next;
     struct wheel_link wheel;
     uint32_t state : 3, webhook : 2, on_node_loss : 2, status : 10, attempt : 8;
@@ -45,7 +46,7 @@ struct invocation {
     uint32_t is_bound : 1;    /* taken by a token; kept for it until the deadline */
     uint32_t drop_result : 1;
     uint32_t arbiter_count : 2;
-    uint32_t is_over : 1; /* expired, or collected if bound; kept until its home tells so */
+    uint32_t is_over : 1; /* ended (inv_end()); kept until its home tells so */
 };
 
 _Static_assert(sizeof(struct invocation) <= 80, "a stored callback may cost 160 bytes in all");
@@ -269,6 +270,14 @@ static inline uint64_t inv_created_at_ms(const struct cluster *c, const struct i
 static inline bool inv_is_ready(const struct invocation *inv)
 {
     return invocation_state_is_ready((enum invocation_state)inv->state);
+}
+
+/* How one that is over, or taken by a token, has ended. */
+static inline enum invocation_state inv_end(const struct invocation *inv)
+{
+    return inv->is_bound      ? INVOCATION_COLLECTED
+           : inv->is_canceled ? INVOCATION_CANCELED
+                              : INVOCATION_EXPIRED;
 }
 
 /* The n-th of its arbiters, the home being the first; 0: it has fewer. */

@@ -16,7 +16,7 @@
 #define ENTRY_CHARGE (sizeof(struct invocation) + 8)
 #define EXTRA_CHARGE (sizeof(struct extra))
 
-#define EXTRA_HANDLE_MAX (1u << 29) /* what an entry has room for */
+#define EXTRA_HANDLE_MAX (1u << 28) /* what an entry has room for */
 
 #define DEADLINE_MAX (UINT32_MAX - 1)
 
@@ -323,6 +323,18 @@ static void take_payload(struct cluster *c, struct invocation *inv, const struct
     holdings_add(c, inv, invocation_bytes(inv));
 }
 
+/* It runs no more, and its request is not needed again. */
+static void leave_pending(struct cluster *c, struct invocation *inv)
+{
+    c->pending_count -= inv_is_ours(inv);
+    if (has_numbers(c)) {
+        seqmap_set_ready(&nodes_at(&c->nodes, inv->origin)->seqs, inv->seq);
+    }
+    if (inv->extra != 0) {
+        holdings_drop_request(c, inv);
+    }
+}
+
 void store_ready(struct cluster *c, struct invocation *inv, const struct store_result *r)
 {
     assert(!inv_is_ready(inv) && !invocation_state_is_final((enum invocation_state)inv->state));
@@ -333,7 +345,7 @@ void store_ready(struct cluster *c, struct invocation *inv, const struct store_r
     inv->state = r->result.failed ? INVOCATION_FAILED : INVOCATION_SUCCEEDED;
     inv->status = r->result.status & 0x3ffu;
     inv->ttl_or_completed = span_since(c, inv, r->completed_at_ms);
-    c->pending_count -= inv_is_ours(inv);
+    leave_pending(c, inv);
     if (r->has_payload) {
         take_payload(c, inv, &r->result);
     }
@@ -342,12 +354,6 @@ void store_ready(struct cluster *c, struct invocation *inv, const struct store_r
         expires = c->now_ms + c->config.redelivery_ms; /* TAKEN came before the callback */
     }
     store_set_deadline(c, inv, expires);
-    if (has_numbers(c)) {
-        seqmap_set_ready(&nodes_at(&c->nodes, inv->origin)->seqs, inv->seq);
-    }
-    if (inv->extra != 0) {
-        holdings_drop_request(c, inv);
-    }
     if (inv->is_known) {
         here_add(c, inv);
         tell_ready(c, inv);
@@ -521,8 +527,14 @@ void store_hold_over(struct cluster *c, struct invocation *inv, enum invocation_
     uint16_t tenant = names_tenant(&c->names, inv->function);
     inv->is_over = 1;
     inv->is_bound = end == INVOCATION_COLLECTED;
+    inv->is_canceled = end == INVOCATION_CANCELED;
     if (inv->is_known) {
         here_take(c, inv);
+    }
+    if (!inv_is_ready(inv)) { /* as if there had been a callback, and it were gone */
+        accept_settle(c, inv);
+        inv->state = INVOCATION_FAILED;
+        leave_pending(c, inv);
     }
     drop_payload(c, inv);
     if (inv->is_known) {
@@ -534,20 +546,20 @@ void store_hold_over(struct cluster *c, struct invocation *inv, enum invocation_
     claims_on_end(c, &guid, tenant, end);
 }
 
-/* It has not told of the end for so long: who collected it may have died before saying so
- * there. */
+/* It has not told of the end for so long: who collected or canceled it may have died before
+ * saying so there. */
 static void remind_home(struct cluster *c, const struct invocation *inv)
 {
     struct msg_taken_item item = {.guid = inv->guid,
                                   .no = {.node = c->config.node_id},
-                                  .state = INVOCATION_COLLECTED,
+                                  .state = inv_end(inv),
                                   .webhook = inv->webhook};
     send_taken(c, (uint16_t)inv->origin, &item);
 }
 
 void store_expire_one(struct cluster *c, struct invocation *inv)
 {
-    enum invocation_state end = inv->is_bound ? INVOCATION_COLLECTED : INVOCATION_EXPIRED;
+    enum invocation_state end = inv_end(inv);
     bool is_owner = publish_is_owner(c, inv);
     if (!inv->is_over && !is_owner && inv_votes_here(inv)) {
         store_hold_over(c, inv, end);
@@ -556,7 +568,7 @@ void store_expire_one(struct cluster *c, struct invocation *inv)
     if (!inv->is_known && inv->is_over && is_owner) {
         store_adopt(c, inv);
     }
-    if (inv->is_over && inv->is_bound && !is_owner &&
+    if (inv->is_over && end != INVOCATION_EXPIRED && !is_owner &&
         !trust_is_dead(c, (uint16_t)inv->origin)) {
         remind_home(c, inv);
     }

@@ -160,7 +160,7 @@ static void adopt_ready(struct cluster *c, struct invocation *inv)
     }
     store_adopt(c, inv);
     if (inv->is_over) {
-        store_end(c, inv, inv->is_bound ? INVOCATION_COLLECTED : INVOCATION_EXPIRED);
+        store_end(c, inv, inv_end(inv));
         return;
     }
     c->counters.orphans_resolved++;

@@ -24,9 +24,8 @@ void view_of_entry(struct invocation_view *out, const struct cluster *c,
         .tenant = names_at(&c->names, names_tenant(&c->names, inv->function)),
         .node = node_name(c, inv->origin),
         .client_id = invocation_client_id(inv),
-        .state = inv->is_bound  ? INVOCATION_COLLECTED
-                 : inv->is_over ? INVOCATION_EXPIRED
-                                : (enum invocation_state)inv->state,
+        .state =
+            inv->is_bound || inv->is_over ? inv_end(inv) : (enum invocation_state)inv->state,
         .result_status = inv->status,
         .attempt = inv->attempt,
         .created_at_ms = point(created),
@@ -37,7 +36,7 @@ void view_of_entry(struct invocation_view *out, const struct cluster *c,
     if (inv->is_over) {
         out->ended_at_ms = point(created + inv->deadline);
     }
-    if (inv_is_ready(inv)) {
+    if (inv_is_ready(inv) && inv->status != 0) {
         out->completed_at_ms = point(created + inv->ttl_or_completed);
         out->expires_at_ms = point(created + inv->deadline);
     }

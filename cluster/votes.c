@@ -79,6 +79,7 @@ static bool ask(struct cluster *c, struct op *op, uint32_t i, enum answer *answe
         break;
     case ARBITER_EXPIRED:
     case ARBITER_COLLECTED:
+    case ARBITER_CANCELED:
         break;
     }
     return false;
