@@ -99,11 +99,13 @@ static void tell_taken(struct cluster *c, const struct parting *p, uint32_t i,
     }
 }
 
+/* Where this node has no vote it is a copy that has served: who would tell it so may die. */
 static void take_here(struct cluster *c, const struct parting *p, uint32_t i,
                       const struct msg_taken_item *item)
 {
+    struct invocation *mine = store_find(c, &p->guid);
     bool is_here = p->arbiters[i] == SELF || p->voters[i] == SELF;
-    struct invocation *mine = is_here ? store_find(c, &p->guid) : NULL;
+    mine = is_here || (mine != NULL && !inv_votes_here(mine)) ? mine : NULL;
     if (mine != NULL) {
         struct arbiter_taken t = {.counter = p->counters[i],
                                   .node = SELF,

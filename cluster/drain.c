@@ -71,8 +71,8 @@ static bool has_more_to_say(const struct cluster *c)
 {
     for (const struct list *l = c->members->all.next; l != &c->members->all; l = l->next) {
         const struct member *m = list_item(l, struct member, link);
-        bool waits = m->outbox.count > 0 || (m->is_streaming && !streams_are_told(c, m));
-        if (m->links[LANE_CONTROL] != NULL && waits) {
+        bool waits = m->outbox.count > 0 && m->state != MEMBER_DEAD; /* linked or cut off */
+        if (waits || (m->is_streaming && !streams_are_told(c, m))) {
             return true;
         }
     }
