@@ -5,10 +5,12 @@
 #include "cluster/links.h"
 
 #include <assert.h>
+#include <inttypes.h>
 #include <stdlib.h>
 
 #define MINUTE_US     60000000u
-#define BACK_MS       900u /* from a death to the new start */
+#define BACK_MS       900u  /* from a death to the new start */
+#define TRY_MS        1000u /* a leaver may still be at it: then so much later */
 #define GROWTH_FACTOR 1.5
 #define GROWTH_SLACK  64u
 
@@ -41,17 +43,23 @@ static void add_posts(struct plan *p, const struct churn *c, struct rng *rng)
     }
 }
 
-static void add_deaths(struct plan *p, const struct churn *c, struct rng *rng)
+/* Every second one leaves in order. */
+static void add_departures(struct plan *p, const struct churn *c, struct rng *rng)
 {
     uint64_t end_us = (uint64_t)c->minutes * MINUTE_US;
-    for (uint64_t at_us = 10000000; c->die_each_ms > 0 && at_us < end_us;
-         at_us += c->die_each_ms * 1000ull) {
+    bool leaves = false;
+    for (uint64_t at_us = 10000000; c->go_each_ms > 0 && at_us < end_us;
+         at_us += c->go_each_ms * 1000ull) {
         uint32_t node = (uint32_t)rng_below(rng, c->nodes);
-        struct plan_op die = {.at_us = at_us, .op = PLAN_CRASH, .arg = {node, 0}};
-        struct plan_op back = {
-            .at_us = at_us + BACK_MS * 1000ull, .op = PLAN_RESTART, .arg = {node}};
-        plan_add(p, die);
-        plan_add(p, back);
+        struct plan_op go = {
+            .at_us = at_us, .op = leaves ? PLAN_DRAIN : PLAN_CRASH, .arg = {node, 0}};
+        plan_add(p, go);
+        for (uint32_t ms = BACK_MS; ms < c->go_each_ms; ms += TRY_MS) {
+            struct plan_op back = {
+                .at_us = at_us + ms * 1000ull, .op = PLAN_RESTART, .arg = {node}};
+            plan_add(p, back);
+        }
+        leaves = !leaves;
     }
 }
 
@@ -68,7 +76,7 @@ static void make_plan(struct plan *p, const struct churn *c)
     p->options.nodes = c->nodes;
     p->options.duration_ms = c->minutes * 60000u;
     add_posts(p, c, &rng);
-    add_deaths(p, c, &rng);
+    add_departures(p, c, &rng);
     qsort(p->ops, p->op_count, sizeof *p->ops, by_time);
 }
 
@@ -153,8 +161,9 @@ bool churn_run(const struct churn *c)
         sim_run(&s); /* then to rest: liveness, and nothing may be left */
     }
     bool ok = !s.failed && !grown;
-    printf("%s %s %s%s, %u starts of nodes\n", ok ? "ok" : "FAILED", s.rule, s.why,
-           grown ? "something grew" : "", s.incarnations);
+    printf("%s %s %s%s, %u joins, %u deaths and leaves, %" PRIu64 " of them in order\n",
+           ok ? "ok" : "FAILED", s.rule, s.why, grown ? "something grew" : "", s.incarnations,
+           s.history.deaths, s.marks.count[MARK_DRAINED]);
     sim_fini(&s);
     plan_fini(&plan);
     return ok;

@@ -11,7 +11,7 @@ struct churn {
     uint32_t nodes;
     uint32_t minutes;      /* virtual */
     uint32_t post_each_ms; /* load */
-    uint32_t die_each_ms;  /* a node dies or leaves, and comes back; 0: never */
+    uint32_t go_each_ms;   /* a node dies or leaves, by turns, and comes back; 0: never */
 };
 
 /* Prints the tables' sizes over time. False: something grew, or a rule broke. */

@@ -208,7 +208,7 @@ static int run_churn(const struct arguments *a)
                       .nodes = (uint32_t)a->nodes,
                       .minutes = (uint32_t)a->minutes,
                       .post_each_ms = 50,
-                      .die_each_ms = 3500};
+                      .go_each_ms = 3500};
     return churn_run(&c) ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
