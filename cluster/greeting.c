@@ -174,6 +174,10 @@ static bool is_from_the_grave(const struct link *link, const struct member *m)
 
 static void on_hello(struct cluster *c, struct link *link, const struct msg_hello *h)
 {
+    if (c->members->farewell_at_ms != 0) {
+        links_give_up_as(c, link, "this node has said good-bye", true);
+        return;
+    }
     const char *reason;
     enum msg_reject_code code = judge(c, h, &reason);
     if (code != 0) {

@@ -269,6 +269,9 @@ static void seed_free(struct cluster *c, struct seed *s)
 uint64_t links_dial(struct cluster *c)
 {
     struct members *ms = c->members;
+    if (ms->farewell_at_ms != 0) {
+        return UINT64_MAX; /* it has said good-bye: whoever were dialled would bury it */
+    }
     uint64_t next = end_late_links(c);
     for (struct list *l = ms->all.next; l != &ms->all; l = l->next) {
         uint64_t due = dial_member(c, list_item(l, struct member, link));

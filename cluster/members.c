@@ -250,10 +250,10 @@ void members_bury(struct cluster *c, struct member *m)
     members_set_state(c, m, MEMBER_DEAD);
     for (int lane = 0; lane < LANE_COUNT; lane++) {
         if (m->links[lane] != NULL) {
-            links_give_up(c, m->links[lane], "that node is dead");
+            links_give_up_as(c, m->links[lane], "that node is dead", m->is_leaving);
         }
         if (m->dials[lane] != NULL) {
-            links_give_up(c, m->dials[lane], "that node is dead");
+            links_give_up_as(c, m->dials[lane], "that node is dead", m->is_leaving);
         }
     }
     outbox_fini(&m->outbox);

@@ -91,6 +91,19 @@ def test_a_rolling_restart_of_all_nodes_keeps_every_waiting_callback(cluster):
     collect_all(nodes, posted)
 
 
+def test_who_leaves_in_order_alarms_nobody(cluster):
+    """What is routine is no warning: neither in the log of who leaves nor in the others'."""
+    nodes = cluster(3, settings=SETTINGS)
+    for name in nodes.names:
+        nodes.stop_one(name)
+        logs = ''.join(nodes.log(one) for one in nodes.names)
+        assert '"state":"leaving"' in logs  # the others have heard of it
+        assert [line for line in logs.splitlines() if 'link-closed' in line] == []
+        nodes.restart(name)
+        nodes.wait_ready(name)
+        nodes.wait_members(nodes.names, seconds=10)
+
+
 def test_the_last_node_keeps_what_all_others_have_left(cluster):
     """A cluster that shrinks to one node: it votes for all three seats."""
     nodes = cluster(3, settings=SETTINGS)
