@@ -33,7 +33,6 @@ struct exchange {
     bool is_asked;         /* the core has it */
     bool is_parked;        /* it counts among those of its client that wait */
     bool may_not_wait;     /* too many of them wait */
-    struct list held;      /* in driver.held, driver.due, or nowhere */
     struct exchange *next_spare;
 };
 
@@ -43,8 +42,6 @@ struct driver {
     struct turn_end *turn_end;
     uint64_t timer_at_ms; /* UINT64_MAX: not armed */
     bool pumping;
-    struct list held; /* exchanges whose answer waits for the end of the turn, */
-    struct list due;  /* and those of them whose turn has ended */
     struct text scratch;
     struct ids_block ids;
     struct exchange *spare;
@@ -71,7 +68,6 @@ static struct exchange *exchange_new(struct driver *d, struct http_exchange *x)
         }
     }
     e->x = x;
-    list_init(&e->held);
     e->call.op = &e->op;
     e->call.owner = e;
     e->begun_ns = loop_clock_ns();
@@ -97,7 +93,6 @@ static void exchange_end(struct driver *d, struct exchange *e)
         gate_leave(d->config.gate, now(d), &e->client);
     }
     d->open_count--;
-    list_remove(&e->held);
     auth_found_drop(&e->who);
     if (d->spare_count == SPARE_EXCHANGES_MAX) {
         free(e);
@@ -129,12 +124,7 @@ static void do_reply(struct driver *d, struct core_effect *fx)
         e->dialect->render(d->config.dialects, request, &e->op, &fx->reply, &answer);
     }
     e->code = answer.status;
-    if (d->config.holds_promises && fx->reply.outcome == OUT_ACCEPTED && d->timer != NULL) {
-        http_exchange_hold(e->x, &answer);
-        list_push_back(&d->held, &e->held);
-    } else {
-        http_exchange_answer(e->x, &answer); /* `e` may be gone now */
-    }
+    http_exchange_answer(e->x, &answer); /* `e` may be gone now */
 }
 
 static void do_start(struct driver *d, const struct core_effect *fx)
@@ -193,19 +183,6 @@ static void on_turn_end(void *owner)
     }
     d->timer_at_ms = at;
     timer_start(d->timer, at > now(d) ? at - now(d) : 0);
-}
-
-void driver_on_told(struct driver *d)
-{
-    struct list *link;
-    list_move_all(&d->due, &d->held);
-    while ((link = list_pop_front(&d->due)) != NULL) {
-        http_exchange_send(list_item(link, struct exchange, held)->x);
-    }
-    if (!list_is_empty(&d->held)) { /* requests that stood behind those; the next turn is now */
-        d->timer_at_ms = now(d);
-        timer_start(d->timer, 0);
-    }
 }
 
 void driver_pump(struct driver *d)
@@ -427,8 +404,6 @@ struct driver *driver_new(const struct driver_config *config)
     }
     d->config = *config;
     d->timer_at_ms = UINT64_MAX;
-    list_init(&d->held);
-    list_init(&d->due);
     d->timer = timer_new(config->loop, on_timer, d);
     d->turn_end = turn_end_new(config->loop, on_turn_end, d);
     if (d->timer == NULL || d->turn_end == NULL) {

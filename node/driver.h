@@ -36,9 +36,6 @@ struct driver_config {
     const struct driver_target *targets;
     struct gate *gate; /* NULL: no client is limited */
     struct auth *auth; /* NULL: everybody may do everything */
-    /* Whoever reads a 202 may ask any node at once. So those wait for driver_on_told(), which
-     * the owner calls at the end of each turn, when the other nodes have been written to. */
-    bool holds_promises;
     void *owner;
     void (*on_served)(void *owner, const struct driver_served *served);
     /* The core's timer rang so late: the loop was busy with something else. */
@@ -74,9 +71,6 @@ void driver_on_empty(void *owner);
 
 /* For struct handler_env. */
 void driver_on_done(void *owner, uint64_t execution_id, struct execution_outcome *outcome);
-
-/* All that was said to other nodes in this turn is written. */
-void driver_on_told(struct driver *d);
 
 /* Carries out what the core wants, after any call into the core from elsewhere. */
 void driver_pump(struct driver *d);

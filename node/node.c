@@ -330,7 +330,6 @@ static int make_driver(struct node *n, struct errmsg *em)
         .targets = n->targets,
         .gate = n->gate,
         .auth = n->auth,
-        .holds_promises = n->peering != NULL,
         .owner = n,
         .on_served = on_served,
         .on_lag = on_lag,

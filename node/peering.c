@@ -77,12 +77,6 @@ static void on_writing(void *owner)
     driver_pump(p->driver);
 }
 
-static void on_written(void *owner)
-{
-    struct peering *p = owner;
-    driver_on_told(p->driver);
-}
-
 static size_t frame_max(void *owner, uint64_t link)
 {
     struct peering *p = owner;
@@ -163,7 +157,6 @@ int peering_open(struct peering **out, const struct peering_config *config, stru
                 .on_message = on_message,
                 .on_unsent = on_unsent,
                 .on_writing = on_writing,
-                .on_written = on_written,
                 .frame_max = frame_max,
                 .on_trouble = on_trouble,
                 .owner = p,

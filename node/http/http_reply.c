@@ -55,23 +55,13 @@ void http_conn_send(struct http_conn *c)
     http_conn_sent(c);
 }
 
-void http_exchange_hold(struct http_exchange *x, struct http_answer *answer)
+void http_exchange_answer(struct http_exchange *x, struct http_answer *answer)
 {
     assert(x->is_told && !x->is_answered);
     x->is_answered = true;
     x->answer = *answer;
     *answer = (struct http_answer){0};
-}
-
-void http_exchange_send(struct http_exchange *x)
-{
     http_conn_send(x->conn);
-}
-
-void http_exchange_answer(struct http_exchange *x, struct http_answer *answer)
-{
-    http_exchange_hold(x, answer);
-    http_exchange_send(x);
 }
 
 void http_conn_refuse(struct http_conn *c, uint16_t status)

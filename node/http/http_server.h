@@ -119,9 +119,4 @@ void http_exchange_lend(struct http_exchange *x, struct http_answer *answer);
  * for an exchange. on_sent() may come from inside this call. */
 void http_exchange_answer(struct http_exchange *x, struct http_answer *answer);
 
-/* The same in two steps: what is held is answered, but nothing of it is written before
- * http_exchange_send(). on_sent() may come in between, when the connection breaks. */
-void http_exchange_hold(struct http_exchange *x, struct http_answer *answer);
-void http_exchange_send(struct http_exchange *x);
-
 #endif

@@ -118,9 +118,6 @@ static void on_turn_end(void *owner)
         e->on_writing(e->owner);
     }
     peers_flush(p);
-    if (e->on_written != NULL) {
-        e->on_written(e->owner);
-    }
     if (p->closing) {
         finish_closing(p);
     }
@@ -312,15 +309,9 @@ void peers_close(struct peers **p)
         return;
     }
     mine->closing = true;
-    mine->config.events = (struct peers_events){
-        .on_seed = hear_address,
-        .on_opened = hear_link,
-        .on_accepted = hear_link,
-        .on_closed = hear_closed,
-        .on_message = hear_message,
-        .on_unsent = hear_unsent,
-        .frame_max = no_frame_max,
-    };
+    mine->config.events =
+        (struct peers_events){hear_address, hear_link, hear_link,    hear_closed, hear_message,
+                              hear_unsent,  NULL,      no_frame_max, NULL,        NULL};
     if (mine->turn_end == NULL) { /* it never opened */
         finish_closing(mine);
     }

@@ -33,8 +33,6 @@ struct peers_events {
     void (*on_unsent)(void *owner, uint64_t link, size_t unsent_size);
     /* Something is about to be written, at the end of the loop's turn. May be NULL. */
     void (*on_writing)(void *owner);
-    /* After that, in every turn: all that can be written is. May be NULL. */
-    void (*on_written)(void *owner);
     /* Asked, not told: cluster_link_frame_max(). */
     size_t (*frame_max)(void *owner, uint64_t link);
     /* For the log, may be NULL: a peer did what no peer should. `what` is static; `address`

@@ -45,18 +45,6 @@ static inline void list_remove(struct list *l)
     list_init(l);
 }
 
-/* To the end of `to`, in their order. */
-static inline void list_move_all(struct list *to, struct list *from)
-{
-    if (!list_is_empty(from)) {
-        from->next->prev = to->prev;
-        to->prev->next = from->next;
-        from->prev->next = to;
-        to->prev = from->prev;
-        list_init(from);
-    }
-}
-
 /* NULL when empty. */
 static inline struct list *list_pop_front(struct list *head)
 {

@@ -85,13 +85,6 @@ static void on_request(void *owner, struct http_exchange *x)
         assert_true(f->parked_count < FRONT_PARKED_MAX);
         f->parked[f->parked_count] = x;
         f->parked_count++;
-    } else if (bytes_is(path, "/hold")) {
-        struct http_answer a = {.status = 200};
-        text_add_str(&a.content, "held");
-        http_exchange_hold(x, &a);
-        assert_true(f->held_count < FRONT_PARKED_MAX);
-        f->held[f->held_count] = x;
-        f->held_count++;
     } else if (bytes_is(path, "/big")) {
         struct http_answer a = {.status = 200, .stored_body = buf_share(f->big)};
         http_exchange_answer(x, &a);
@@ -106,21 +99,10 @@ static void on_request(void *owner, struct http_exchange *x)
     }
 }
 
-/* Out of the list, if it is there. */
-static void forget(struct http_exchange *x, struct http_exchange *list[], unsigned *count)
-{
-    for (unsigned i = 0; i < *count; i++) {
-        if (list[i] == x) {
-            --*count;
-            memmove(&list[i], &list[i + 1], (*count - i) * sizeof list[0]);
-        }
-    }
-}
-
 static void on_sent(void *owner, struct http_exchange *x, bool complete)
 {
     struct front *f = owner;
-    forget(x, f->held, &f->held_count);
+    (void)x;
     if (complete) {
         f->sent++;
     } else {
@@ -132,7 +114,13 @@ static void on_gone(void *owner, struct http_exchange *x)
 {
     struct front *f = owner;
     f->gone++;
-    forget(x, f->parked, &f->parked_count);
+    for (unsigned i = 0; i < f->parked_count; i++) {
+        if (f->parked[i] == x) {
+            f->parked_count--;
+            memmove(&f->parked[i], &f->parked[i + 1],
+                    (f->parked_count - i) * sizeof f->parked[0]);
+        }
+    }
 }
 
 static void on_refused(void *owner, enum http_refusal why, uint16_t status,
@@ -222,14 +210,9 @@ void front_answer_parked(struct front *f, const char *content)
 {
     assert_true(f->parked_count > 0);
     struct http_exchange *x = f->parked[0];
-    forget(x, f->parked, &f->parked_count);
+    f->parked_count--;
+    memmove(&f->parked[0], &f->parked[1], f->parked_count * sizeof f->parked[0]);
     answer_text(x, 200, content);
-}
-
-void front_send_held(struct front *f)
-{
-    assert_true(f->held_count > 0);
-    http_exchange_send(f->held[0]); /* on_sent() takes it out of the list */
 }
 
 int client_connect(struct front *f)

@@ -5,7 +5,6 @@
  * The owner answers by the path of a request:
  *   /park   not at all; the test answers with front_answer_parked()
  *   /collect likewise, and nobody is answered who has ended its side
- *   /hold   "held", which is not sent before front_send_held()
  *   /head   from on_head() already, 200 "early"
  *   /big    200 with FRONT_BIG_SIZE bytes of stored body
  *   /wrap   200 with stored headers, and "<" body ">" around the stored body
@@ -32,8 +31,6 @@ struct front {
     struct buf *big;
     struct http_exchange *parked[FRONT_PARKED_MAX];
     unsigned parked_count;
-    struct http_exchange *held[FRONT_PARKED_MAX];
-    unsigned held_count;
     unsigned heads, requests, sent, broken, gone, refused, refused_connections, emptied;
     uint16_t refused_status; /* the last one */
     bool closes_on_request;  /* the owner closes the server when it gets one */
@@ -56,9 +53,6 @@ void front_turn_until(struct front *f, const unsigned *count, unsigned target);
 
 /* Answers the oldest parked request with 200 and `content`. */
 void front_answer_parked(struct front *f, const char *content);
-
-/* Sends the oldest of the answers that are held. */
-void front_send_held(struct front *f);
 
 int client_connect(struct front *f);
 

@@ -147,41 +147,6 @@ static void pipelined_requests_are_answered_in_order_one_at_a_time(void **state)
     assert_int_equal(f.sent, 5);
 }
 
-static void held_answer_is_not_sent_before_its_time(void **state)
-{
-    (void)state;
-    set_up();
-    int fd = client_connect(&f);
-    client_say(&f, fd, GET("/hold") GET("/next"));
-    front_turn_until(&f, &f.held_count, 1);
-    for (int i = 0; i < 20; i++) {
-        front_turn(&f);
-    }
-    char none;
-    assert_int_equal(recv(fd, &none, 1, MSG_DONTWAIT), -1);
-    assert_int_equal(f.requests, 1);
-    front_send_held(&f);
-    char *got = client_read(&f, fd, "GET /next ", NULL);
-    expect_lines(got, "\r\n\r\nheld", NULL);
-    free(got);
-    close(fd);
-    front_close(&f);
-    assert_int_equal(f.sent, 2);
-}
-
-static void held_answer_of_a_client_that_has_left_is_told_as_broken(void **state)
-{
-    (void)state;
-    set_up();
-    int fd = client_connect(&f);
-    client_say(&f, fd, GET("/hold"));
-    front_turn_until(&f, &f.held_count, 1);
-    client_reset(fd);
-    front_turn_until(&f, &f.broken, 1);
-    assert_int_equal(f.held_count + f.sent + f.gone, 0);
-    front_close(&f);
-}
-
 static void endless_pipelining_is_not_read_while_a_request_waits(void **state)
 {
     (void)state;
@@ -409,8 +374,6 @@ int main(void)
         cmocka_unit_test(body_comes_whole_by_size_and_by_chunks),
         cmocka_unit_test(large_body_comes_back_byte_for_byte),
         cmocka_unit_test(pipelined_requests_are_answered_in_order_one_at_a_time),
-        cmocka_unit_test(held_answer_is_not_sent_before_its_time),
-        cmocka_unit_test(held_answer_of_a_client_that_has_left_is_told_as_broken),
         cmocka_unit_test(endless_pipelining_is_not_read_while_a_request_waits),
         cmocka_unit_test(flood_behind_a_waiting_request_is_left_to_the_system),
         cmocka_unit_test(old_client_is_served_once_or_asks_to_stay),

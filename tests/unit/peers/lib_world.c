@@ -167,16 +167,9 @@ void node_open(struct node *n, struct loop *l, const char *name, const char *see
                                   .seed_count = seeds == NULL ? 0 : 1,
                                   .budget = &n->budget,
                                   .tls = world_tls,
-                                  .events = {.on_seed = on_seed,
-                                             .on_opened = on_opened,
-                                             .on_accepted = on_accepted,
-                                             .on_closed = on_closed,
-                                             .on_message = on_message,
-                                             .on_unsent = on_unsent,
-                                             .on_writing = on_writing,
-                                             .frame_max = frame_max,
-                                             .on_trouble = on_trouble,
-                                             .owner = n}};
+                                  .events = {on_seed, on_opened, on_accepted, on_closed,
+                                             on_message, on_unsent, on_writing, frame_max,
+                                             on_trouble, n}};
     if (peers_open(&n->peers, l, &config, &em) != 0) {
         fail_msg("%s", em.text);
     }
