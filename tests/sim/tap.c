@@ -145,6 +145,9 @@ static void vote_settled(struct host *arbiter, const struct msg_taken *m)
 {
     for (uint32_t i = 0; i < m->count; i++) {
         struct record *r = truth_find(arbiter->sim, &m->at[i].guid);
+        if (r != NULL) {
+            r->taken_heard = true;
+        }
         for (uint32_t n = 0; n < MSG_ARBITERS_MAX && r != NULL; n++) {
             struct tap_vote *v = &tap_of(r)->votes[n];
             bool is_its =

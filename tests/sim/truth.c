@@ -228,6 +228,7 @@ void truth_delivered(struct sim *s, struct record *r, struct ask *a)
     r->delivered_count++;
     if (r->taken_us == 0) {
         r->taken_us = s->now_us;
+        r->taker = a->incarnation;
     }
     truth_expect_gone(s, r);
 }

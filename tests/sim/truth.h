@@ -59,6 +59,8 @@ struct record {
     uint32_t delivered_count;
     uint64_t served_us;   /* a core first said: serve it */
     uint64_t taken_us;    /* the first complete delivery */
+    uint32_t taker;       /* incarnation that delivered it then */
+    bool taken_heard;     /* another node was told so */
     uint64_t canceled_us; /* a host has told a client so */
     bool cancel_asked, token_served, release_asked;
     uint32_t failed_serves;    /* begun, not finished */

@@ -197,6 +197,18 @@ void truth_expect_gone(struct sim *s, const struct record *r)
     sim_later(s, margin_us(s), EVENT_CHECK_GONE, NULL, (uint64_t)(r - s->records));
 }
 
+/* Who knew that it was collected is no more: the one who did, or, after him, all its arbiters.
+ * Then its bytes are for others to keep until its time is over. */
+static bool is_end_lost(const struct sim *s, const struct record *r)
+{
+    uint32_t living = r->arbiter_count == 0;
+    for (uint32_t i = 0; i < r->arbiter_count; i++) {
+        living += truth_member(s, &r->arbiters[i]) != NULL;
+    }
+    bool all_died = living == 0 && s->history.losses > r->losses_at_accept;
+    return r->taken_us != 0 && ((!r->taken_heard && s->died[r->taker]) || all_died);
+}
+
 /* Records whose bytes may still be somewhere. */
 static uint32_t count_live(const struct sim *s)
 {
@@ -207,7 +219,7 @@ static uint32_t count_live(const struct sim *s)
         if (r->token_served) {
             gone_us += gone_us == 0 ? 0 : s->options.redelivery_ms * 1000ull;
         }
-        if (r->done_us != 0 && gone_us == 0) {
+        if (r->done_us != 0 && (gone_us == 0 || is_end_lost(s, r))) {
             gone_us = r->done_us + r->ttl_ms * 1020ull + s->options.redelivery_ms * 1000ull;
         }
         bool gone = gone_us != 0 && gone_us + margin_us(s) - 1000 <= s->now_us;
