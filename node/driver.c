@@ -210,17 +210,15 @@ static void on_timer(void *owner)
 /* --- events from the front
  * --------------------------------------------------------------------- */
 
-/* Who it is, and what names its key (empty: nobody that is known). The key is for nobody behind
- * us: it is taken out of the request. */
-static struct bytes resolve_caller(struct driver *d, struct exchange *e)
+/* Who it is; NULL: nobody that is known. The key is for nobody behind us: it is taken out of
+ * the request. */
+static const struct caller *resolve_caller(struct driver *d, struct exchange *e)
 {
     e->who = auth_find(d->config.auth, http_exchange_request(e->x));
-    const struct caller *caller = e->who.caller;
-    if (caller == NULL) {
-        return bytes_of(NULL, 0);
+    if (e->who.caller != NULL) {
+        http_exchange_drop_headers(e->x, auth_is_ours, d->config.auth);
     }
-    http_exchange_drop_headers(e->x, auth_is_ours, d->config.auth);
-    return bytes_of(&caller->id, sizeof caller->id);
+    return e->who.caller;
 }
 
 /* The caller may not do this: `answer` says so. */
@@ -237,7 +235,10 @@ static bool is_refused(struct driver *d, struct exchange *e, struct dialect_rout
     if (access_refuses(&r, answer)) {
         return true;
     }
-    e->op.tenant = e->who.caller == NULL ? bytes_of(NULL, 0) : e->who.caller->tenant;
+    if (e->who.caller != NULL) {
+        e->op.tenant = e->who.caller->tenant;
+        e->op.tenant_share = e->who.caller->tenant_share;
+    }
     return false;
 }
 
@@ -275,7 +276,7 @@ static bool come_in(struct driver *d, struct http_exchange *x, struct exchange *
     struct exchange *e = exchange_new(d, x);
     *out = e;
     if (e != NULL && d->config.auth != NULL) {
-        visitor.key = resolve_caller(d, e);
+        visitor.caller = resolve_caller(d, e);
     }
     if (e == NULL || d->config.gate == NULL ||
         gate_enter(d->config.gate, &visitor, &e->client, &answer)) {
@@ -307,13 +308,13 @@ bool driver_on_head(void *owner, struct http_exchange *x)
 }
 
 /* A GET that may wait holds its place among those of its client. */
-static void begin_wait(struct driver *d, struct exchange *e)
+static void begin_wait(struct exchange *e)
 {
     http_exchange_end_with_client(e->x); /* served to nobody, the callback would be lost */
     if (e->client == NULL || e->op.wait_ms == 0) {
         return;
     }
-    e->is_parked = gate_park(d->config.gate, e->client);
+    e->is_parked = gate_park(e->client);
     if (!e->is_parked) {
         e->may_not_wait = true;
         e->op.wait_ms = 0;
@@ -338,7 +339,7 @@ void driver_on_request(void *owner, struct http_exchange *x)
         return;
     }
     if (e->op.kind == OP_COLLECT) {
-        begin_wait(d, e);
+        begin_wait(e);
     }
     uint8_t random[GUID_SIZE] = {0};
     if (e->op.kind == OP_INVOKE) {

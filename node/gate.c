@@ -6,6 +6,7 @@
 
 struct gate {
     struct clients *clients;
+    struct clients_limits limits; /* of who has no others */
     struct client_trust trust;
     uint64_t refused[GATE_REASON_COUNT];
 };
@@ -31,19 +32,26 @@ static int read_trust(struct gate *g, const struct config_list *list)
     return 0;
 }
 
+static bool is_any(const struct clients_limits *l)
+{
+    return l->rate > 0 || l->concurrency > 0 || l->parked > 0;
+}
+
 int gate_open(struct gate **out, const struct config *config, uint64_t seed, struct errmsg *em)
 {
     uint32_t known_max = config->limits.connections;
-    struct clients_config limits = {
+    const struct clients_config clients = {
+        .known_max = known_max < CLIENTS_KNOWN_MIN ? CLIENTS_KNOWN_MIN : known_max,
+        .seed = seed,
+    };
+    const struct clients_limits limits = {
         .rate = config->limits.client.rate,
         .burst = config->limits.client.burst,
         .concurrency = config->limits.client.concurrency,
         .parked = config->limits.client.parked,
-        .known_max = known_max < CLIENTS_KNOWN_MIN ? CLIENTS_KNOWN_MIN : known_max,
-        .seed = seed,
     };
     *out = NULL;
-    if (limits.rate == 0 && limits.concurrency == 0 && limits.parked == 0) {
+    if (!is_any(&limits) && config->auth.keys_file[0] == '\0') {
         return 0;
     }
     struct gate *g = calloc(1, sizeof *g);
@@ -51,7 +59,8 @@ int gate_open(struct gate **out, const struct config *config, uint64_t seed, str
         return err_set(em, ERR_NOMEM, "out of memory");
     }
     int rc = read_trust(g, &config->limits.client.trusted);
-    g->clients = rc == 0 ? clients_new(&limits) : NULL;
+    g->limits = limits;
+    g->clients = rc == 0 ? clients_new(&clients) : NULL;
     if (g->clients == NULL) {
         gate_close(&g);
         return err_set(em, rc == 0 ? ERR_NOMEM : rc, "limits.client: %s",
@@ -90,8 +99,8 @@ static void look_behind_proxies(const struct gate *g, const struct http_request 
 static struct client_id identify(const struct gate *g, const struct gate_visitor *v)
 {
     struct webhook_address a = {{0}};
-    if (v->key.size > 0) {
-        return client_id_of_key(v->key);
+    if (v->caller != NULL) {
+        return client_id_of_key(bytes_of(&v->caller->id, sizeof v->caller->id));
     }
     client_address_read(&a, v->request->peer); /* broken already: they share one */
     if (g->trust.count > 0) {
@@ -108,6 +117,22 @@ static void refuse(struct gate *g, enum gate_reason reason, const struct http_re
     text_add_str(&answer->headers, "Retry-After: 1\r\n");
 }
 
+static struct clients_limits limits_of(const struct gate *g, const struct caller *c)
+{
+    struct clients_limits l = g->limits;
+    if (c != NULL && c->rate > 0) {
+        l.rate = c->rate;
+        l.burst = 0;
+    }
+    if (c != NULL && c->concurrency > 0) {
+        l.concurrency = c->concurrency;
+    }
+    if (c != NULL && c->parked > 0) {
+        l.parked = c->parked;
+    }
+    return l;
+}
+
 bool gate_enter(struct gate *g, const struct gate_visitor *v, struct client **client,
                 struct http_answer *answer)
 {
@@ -116,8 +141,13 @@ bool gate_enter(struct gate *g, const struct gate_visitor *v, struct client **cl
         [CLIENTS_TOO_MANY] = GATE_CONCURRENCY,
         [CLIENTS_NO_MEMORY] = GATE_MEMORY,
     };
+    const struct clients_limits limits = limits_of(g, v->caller);
+    *client = NULL;
+    if (!is_any(&limits)) {
+        return true;
+    }
     struct client_id id = identify(g, v);
-    enum clients_verdict verdict = clients_enter(g->clients, v->now_ms, &id, client);
+    enum clients_verdict verdict = clients_enter(g->clients, v->now_ms, &id, &limits, client);
     if (verdict == CLIENTS_MAY) {
         return true;
     }
@@ -130,9 +160,9 @@ void gate_leave(struct gate *g, uint64_t now_ms, struct client **client)
     clients_leave(g->clients, now_ms, client);
 }
 
-bool gate_park(const struct gate *g, struct client *client)
+bool gate_park(struct client *client)
 {
-    return clients_park(g->clients, client);
+    return clients_park(client);
 }
 
 void gate_unpark(struct client *client)

@@ -1,4 +1,5 @@
-/* gate -- how much one client may ask of this node (limits.client.*): finds out who a request's
+/* gate -- how much one client may ask of this node (limits.client.*, or what its key says
+ * instead): finds out who a request's
  * client is, asks the table of clients (clients/clients.h), and says no with a problem
  * document. Counts what it refuses. Decides nothing about invocations.
  *
@@ -9,6 +10,7 @@
 #include "base/err.h"
 #include "clients/clients.h"
 #include "config/config.h"
+#include "core/caller.h"
 #include "http/http_message.h"
 
 struct gate;
@@ -26,15 +28,16 @@ enum gate_reason {
         GATE_REASON_COUNT
 };
 
-/* *out stays NULL when the configuration limits no client. ERR_MALFORMED, ERR_NOMEM. */
+/* *out stays NULL when nothing can limit a client: no setting, and no file of keys.
+ * ERR_MALFORMED, ERR_NOMEM. */
 int gate_open(struct gate **out, const struct config *config, uint64_t seed, struct errmsg *em);
 void gate_close(struct gate **g); /* accepts a pointer to NULL; all must have left */
 
-/* A request has come, with the name of its key (empty: none). True: *client is counted until
- * gate_leave(). False: `answer` (empty until then) says why not. */
+/* A request has come. True: *client is counted until gate_leave(), or NULL: nothing limits it.
+ * False: `answer` (empty until then) says why not. */
 struct gate_visitor {
     const struct http_request *request;
-    struct bytes key;
+    const struct caller *caller; /* NULL: it came without one of our keys */
     uint64_t now_ms;
 };
 bool gate_enter(struct gate *g, const struct gate_visitor *v, struct client **client,
@@ -43,7 +46,7 @@ void gate_leave(struct gate *g, uint64_t now_ms, struct client **client);
 
 /* The request is going to wait, until gate_unpark(). False: as many of its client's wait as
  * may; gate_refuse_parked() says so. */
-bool gate_park(const struct gate *g, struct client *client);
+bool gate_park(struct client *client);
 void gate_unpark(struct client *client);
 void gate_refuse_parked(struct gate *g, const struct http_request *r,
                         struct http_answer *answer);

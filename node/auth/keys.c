@@ -41,6 +41,10 @@ static void fill_caller(struct caller *c, const struct keys_file_entry *e,
     c->name = bytes_text(e->name);
     c->tenant = bytes_text(e->tenant);
     c->scopes = e->scopes;
+    c->rate = e->rate;
+    c->concurrency = e->concurrency;
+    c->parked = e->parked;
+    c->tenant_share = e->share;
     c->functions = functions;
     for (size_t i = 0; i < e->functions.count; i++) {
         struct bytes name = bytes_text(e->functions.items[i]);

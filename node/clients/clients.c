@@ -13,6 +13,7 @@ struct client {
     struct client *next; /* in its slot */
     struct list link;    /* in cs->quiet, while it has nothing going on */
     struct client_id id;
+    struct clients_limits limits;
     uint64_t level; /* of its bucket, at filled_at_ms */
     uint64_t filled_at_ms;
     uint32_t served, parked;
@@ -20,8 +21,6 @@ struct client {
 
 struct clients {
     struct clients_config config;
-    uint64_t level_max;
-    uint64_t fill_ms;  /* an empty bucket is full again after so long */
     struct list quiet; /* who has been quiet longest comes first */
     uint32_t known, slot_count;
     struct client *slots[];
@@ -40,10 +39,12 @@ struct clients *clients_new(const struct clients_config *config)
     cs->config = *config;
     cs->slot_count = slot_count;
     list_init(&cs->quiet);
-    uint64_t burst = config->burst == 0 ? config->rate : config->burst;
-    cs->level_max = burst * TOKEN;
-    cs->fill_ms = config->rate == 0 ? 0 : cs->level_max / config->rate + 1;
     return cs;
+}
+
+static uint64_t level_max(const struct clients_limits *l)
+{
+    return (uint64_t)TOKEN * (l->burst == 0 ? l->rate : l->burst);
 }
 
 static struct client **slot_of(struct clients *cs, const struct client_id *id)
@@ -83,18 +84,26 @@ static struct client *quietest(const struct clients *cs)
     return list_is_empty(&cs->quiet) ? NULL : list_item(cs->quiet.next, struct client, link);
 }
 
+/* An empty bucket would be full again by now. */
+static bool is_rested(const struct client *c, uint64_t now_ms)
+{
+    uint64_t fill_ms = c->limits.rate == 0 ? 0 : level_max(&c->limits) / c->limits.rate + 1;
+    return now_ms - c->filled_at_ms >= fill_ms;
+}
+
 static void forget_some(struct clients *cs, uint64_t now_ms)
 {
     for (unsigned i = 0; i < FORGET_MAX; i++) {
         struct client *c = quietest(cs);
-        if (c == NULL || now_ms - c->filled_at_ms < cs->fill_ms) {
+        if (c == NULL || !is_rested(c, now_ms)) {
             return;
         }
         forget(cs, c);
     }
 }
 
-static struct client *meet(struct clients *cs, uint64_t now_ms, const struct client_id *id)
+static struct client *meet(struct clients *cs, uint64_t now_ms, const struct client_id *id,
+                           const struct clients_limits *limits)
 {
     if (cs->known >= cs->config.known_max) {
         struct client *quiet = quietest(cs);
@@ -108,7 +117,7 @@ static struct client *meet(struct clients *cs, uint64_t now_ms, const struct cli
         return NULL;
     }
     c->id = *id;
-    c->level = cs->level_max;
+    c->level = level_max(limits);
     c->filled_at_ms = now_ms;
     list_init(&c->link);
     struct client **slot = slot_of(cs, id);
@@ -118,10 +127,11 @@ static struct client *meet(struct clients *cs, uint64_t now_ms, const struct cli
     return c;
 }
 
-static void fill(const struct clients *cs, struct client *c, uint64_t now_ms)
+static void fill(struct client *c, uint64_t now_ms)
 {
-    uint64_t more = (now_ms - c->filled_at_ms) * cs->config.rate;
-    c->level = c->level + more > cs->level_max ? cs->level_max : c->level + more;
+    uint64_t max = level_max(&c->limits);
+    uint64_t more = (now_ms - c->filled_at_ms) * c->limits.rate;
+    c->level = c->level + more > max ? max : c->level + more;
     c->filled_at_ms = now_ms;
 }
 
@@ -131,7 +141,7 @@ static void settle(struct clients *cs, struct client *c)
     if (c->served > 0) {
         return;
     }
-    if (cs->config.rate == 0) {
+    if (c->limits.rate == 0) {
         forget(cs, c);
     } else {
         list_push_back(&cs->quiet, &c->link);
@@ -139,23 +149,25 @@ static void settle(struct clients *cs, struct client *c)
 }
 
 enum clients_verdict clients_enter(struct clients *cs, uint64_t now_ms,
-                                   const struct client_id *id, struct client **out)
+                                   const struct client_id *id,
+                                   const struct clients_limits *limits, struct client **out)
 {
     *out = NULL;
     forget_some(cs, now_ms);
     struct client *c = find(cs, id);
-    c = c == NULL ? meet(cs, now_ms, id) : c;
+    c = c == NULL ? meet(cs, now_ms, id, limits) : c;
     if (c == NULL) {
         return CLIENTS_NO_MEMORY;
     }
-    fill(cs, c, now_ms);
+    c->limits = *limits;
+    fill(c, now_ms);
     enum clients_verdict verdict = CLIENTS_MAY;
-    if (cs->config.concurrency > 0 && c->served >= cs->config.concurrency) {
+    if (limits->concurrency > 0 && c->served >= limits->concurrency) {
         verdict = CLIENTS_TOO_MANY;
-    } else if (cs->config.rate > 0 && c->level < TOKEN) {
+    } else if (limits->rate > 0 && c->level < TOKEN) {
         verdict = CLIENTS_TOO_FAST;
     } else {
-        c->level -= cs->config.rate > 0 ? TOKEN : 0;
+        c->level -= limits->rate > 0 ? TOKEN : 0;
         c->served++;
         *out = c;
     }
@@ -172,13 +184,13 @@ void clients_leave(struct clients *cs, uint64_t now_ms, struct client **c)
     }
     assert(mine->served > 0);
     mine->served--;
-    fill(cs, mine, now_ms);
+    fill(mine, now_ms);
     settle(cs, mine);
 }
 
-bool clients_park(const struct clients *cs, struct client *c)
+bool clients_park(struct client *c)
 {
-    if (cs->config.parked > 0 && c->parked >= cs->config.parked) {
+    if (c->limits.parked > 0 && c->parked >= c->limits.parked) {
         return false;
     }
     c->parked++;

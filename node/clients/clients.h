@@ -16,14 +16,17 @@
 struct clients;
 struct client;
 
-/* 0 means not limited. */
-struct clients_config {
+/* Of one client. 0 means not limited. */
+struct clients_limits {
     uint32_t rate;        /* requests a second */
     uint32_t burst;       /* requests at once that may come on top; 0: as many as `rate` */
     uint32_t concurrency; /* requests being served */
     uint32_t parked;      /* of them, GETs that wait for a callback */
-    uint32_t known_max;   /* not fewer than can be served at once */
-    uint64_t seed;        /* makes collisions unpredictable */
+};
+
+struct clients_config {
+    uint32_t known_max; /* not fewer than can be served at once */
+    uint64_t seed;      /* makes collisions unpredictable */
 };
 
 enum clients_verdict {
@@ -39,16 +42,18 @@ struct clients *clients_new(const struct clients_config *config);
 /* Everybody must have left. */
 void clients_free(struct clients **cs);
 
-/* A request of that client has come. CLIENTS_MAY: *out is its client, until clients_leave();
- * else *out is NULL and nothing is counted: it may come again a second later. */
+/* A request of that client has come, whose limits are these from now on. CLIENTS_MAY: *out is
+ * its client, until clients_leave(); else *out is NULL and nothing is counted: it may come
+ * again a second later. */
 enum clients_verdict clients_enter(struct clients *cs, uint64_t now_ms,
-                                   const struct client_id *id, struct client **out);
+                                   const struct client_id *id,
+                                   const struct clients_limits *limits, struct client **out);
 
 /* The request's last word is said. Clears *c; accepts a pointer to NULL. */
 void clients_leave(struct clients *cs, uint64_t now_ms, struct client **c);
 
 /* The request is going to wait. False: as many of its client's wait as may. */
-bool clients_park(const struct clients *cs, struct client *c);
+bool clients_park(struct client *c);
 void clients_unpark(struct client *c);
 
 /* How many are remembered. */

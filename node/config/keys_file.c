@@ -4,6 +4,8 @@
 #include "config/yaml_reader.h"
 #include "core/caller.h"
 
+#include "base/num.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,6 +15,8 @@
 #define LIST_ITEMS_MAX 1000u
 #define NAME_MAX_SIZE  64u /* characters */
 #define FAULTS_MAX     1000u
+#define LIMIT_MAX      1000000u /* as of limits.client.* */
+#define SHARE_MAX      100u     /* percent */
 #define NO_KEY         SIZE_MAX
 
 static const struct {
@@ -25,10 +29,22 @@ static const struct {
     {"admin", SCOPE_ADMIN},
 };
 
-enum field { FIELD_NAME, FIELD_SHA256, FIELD_TENANT, FIELD_FUNCTIONS, FIELD_SCOPES, FIELDS };
+enum field {
+    FIELD_NAME,
+    FIELD_SHA256,
+    FIELD_TENANT,
+    FIELD_FUNCTIONS,
+    FIELD_SCOPES,
+    FIELD_RATE,
+    FIELD_CONCURRENCY,
+    FIELD_PARKED,
+    FIELD_SHARE,
+    FIELDS
+};
 
-static const char *const field_names[FIELDS] = {"name", "sha256", "tenant", "functions",
-                                                "scopes"};
+static const char *const field_names[FIELDS] = {"name",        "sha256", "tenant",
+                                                "functions",   "scopes", "rate",
+                                                "concurrency", "parked", "share"};
 
 struct walk {
     const char *path;
@@ -140,8 +156,37 @@ static const char *replace(char **out, struct bytes text)
     return *out == NULL ? no_memory : NULL;
 }
 
+static const char *read_number(uint32_t *out, struct bytes text, uint32_t max,
+                               const char *allowed)
+{
+    uint64_t number;
+    if (num_parse(text, max, &number) != 0 || number == 0) {
+        return allowed;
+    }
+    *out = (uint32_t)number;
+    return NULL;
+}
+
+static const char *read_limit(struct keys_file_entry *e, enum field field, struct bytes text)
+{
+    static const char *const allowed = "is no such number; allowed: 1 to 1000000";
+    switch (field) {
+    case FIELD_RATE:
+        return read_number(&e->rate, text, LIMIT_MAX, allowed);
+    case FIELD_CONCURRENCY:
+        return read_number(&e->concurrency, text, LIMIT_MAX, allowed);
+    case FIELD_PARKED:
+        return read_number(&e->parked, text, LIMIT_MAX, allowed);
+    default:
+        return read_number(&e->share, text, SHARE_MAX, "is no percentage; allowed: 1 to 100");
+    }
+}
+
 static const char *read_text(struct keys_file_entry *e, enum field field, struct bytes text)
 {
+    if (field >= FIELD_RATE) {
+        return read_limit(e, field, text);
+    }
     if (field == FIELD_NAME) {
         if (text.size > NAME_MAX_SIZE || !shape_is_printable(text)) {
             return "is no name; allowed: at most 64 visible characters";
@@ -240,7 +285,8 @@ static void read_member(struct walk *w, struct keys_file_entry *e, bool seen[FIE
     next(w);
     if (field == FIELDS) {
         fault(w, line, "",
-              "has an unknown word; allowed: name, sha256, tenant, functions, scopes");
+              "has an unknown word; allowed: name, sha256, tenant, functions, scopes, rate, "
+              "concurrency, parked, share");
         skip(w);
     } else if (seen[field]) {
         fault(w, line, field_names[field], "stands twice; allowed: once");
@@ -263,6 +309,9 @@ static void check_whole(struct walk *w, const struct keys_file_entry *e,
     }
     if ((e->scopes & SCOPE_INVOKE) != 0 && !seen[FIELD_FUNCTIONS]) {
         fault(w, e->line, "functions", "is missing; allowed: names, or [\"*\"] for all");
+    }
+    if (e->share != 0 && e->tenant[0] == '\0') {
+        fault(w, e->line, "share", "is for nobody; allowed: beside a tenant");
     }
 }
 
@@ -355,16 +404,67 @@ static void read_top(struct walk *w)
     next(w); /* what comes behind is told by the reader */
 }
 
+static int by_line(const struct keys_file_entry *a, const struct keys_file_entry *b)
+{
+    return (a->line > b->line) - (a->line < b->line);
+}
+
 static int by_digest(const void *a, const void *b)
 {
     const struct keys_file_entry *const *left = a, *const *right = b;
-    return memcmp((*left)->digest, (*right)->digest, KEYS_FILE_DIGEST_SIZE);
+    int order = memcmp((*left)->digest, (*right)->digest, KEYS_FILE_DIGEST_SIZE);
+    return order != 0 ? order : by_line(*left, *right);
 }
 
-static void check_twins(struct walk *w)
+/* Of one tenant those that say a share come first. */
+static int by_tenant(const void *a, const void *b)
+{
+    const struct keys_file_entry *const *left = a, *const *right = b;
+    int order = strcmp((*left)->tenant, (*right)->tenant);
+    order = order != 0 ? order : ((*left)->share == 0) - ((*right)->share == 0);
+    return order != 0 ? order : by_line(*left, *right);
+}
+
+static void fault_at(struct walk *w, const struct keys_file_entry *e, const char *field,
+                     const char *what)
+{
+    w->index = (size_t)(e - w->out->at);
+    fault(w, e->line, field, what);
+    w->index = NO_KEY;
+}
+
+static void check_twin(struct walk *w, const struct keys_file_entry *first,
+                       struct keys_file_entry *e)
+{
+    char what[96];
+    if (memcmp(first->digest, e->digest, KEYS_FILE_DIGEST_SIZE) == 0) {
+        snprintf(what, sizeof what, "stands in line %zu too; allowed: once", first->line);
+        fault_at(w, e, "sha256", what);
+    }
+}
+
+/* What a tenant has of the store is one number, whichever of its keys says it. */
+static void give_share(struct walk *w, const struct keys_file_entry *first,
+                       struct keys_file_entry *e)
+{
+    char what[96];
+    bool is_alike = e->tenant[0] != '\0' && strcmp(first->tenant, e->tenant) == 0;
+    if (is_alike && e->share != 0 && e->share != first->share) {
+        snprintf(what, sizeof what,
+                 "is %u in line %zu, for the same tenant; allowed: one share", first->share,
+                 first->line);
+        fault_at(w, e, "share", what);
+    }
+    e->share = is_alike ? first->share : e->share;
+}
+
+/* Looks at each two that stand beside each other in that order. */
+static void check_pairs(struct walk *w, int (*order)(const void *, const void *),
+                        void (*look)(struct walk *w, const struct keys_file_entry *first,
+                                     struct keys_file_entry *e))
 {
     size_t count = w->out->count;
-    const struct keys_file_entry **sorted = calloc(count + 1, sizeof(void *));
+    struct keys_file_entry **sorted = calloc(count + 1, sizeof(void *));
     if (sorted == NULL) {
         w->no_memory = true;
         return;
@@ -372,15 +472,9 @@ static void check_twins(struct walk *w)
     for (size_t i = 0; i < count; i++) {
         sorted[i] = &w->out->at[i];
     }
-    qsort(sorted, count, sizeof(void *), by_digest);
+    qsort(sorted, count, sizeof(void *), order);
     for (size_t i = 1; i < count; i++) {
-        if (by_digest(&sorted[i - 1], &sorted[i]) == 0) {
-            char what[96];
-            snprintf(what, sizeof what, "stands in line %zu too; allowed: once",
-                     sorted[i - 1]->line);
-            w->index = (size_t)(sorted[i] - w->out->at);
-            fault(w, sorted[i]->line, "sha256", what);
-        }
+        look(w, sorted[i - 1], sorted[i]);
     }
     free(sorted);
 }
@@ -417,8 +511,9 @@ bool keys_file_parse(struct keys_file *out, const char *path, struct bytes conte
         w.index = NO_KEY;
         fault(&w, line, "YAML", problem);
     }
-    if (w.fault_count == 0) {
-        check_twins(&w);
+    if (w.fault_count == 0 && !w.no_memory) {
+        check_pairs(&w, by_digest, check_twin);
+        check_pairs(&w, by_tenant, give_share);
     }
     yaml_reader_free(&w.yaml);
     return end(&w);

@@ -6,6 +6,7 @@
  *       tenant: acme
  *       functions: [score, report]
  *       scopes: [invoke, collect]
+ *       rate: 100
  *
  * Read as strictly as the configuration, every fault with its file and line. It holds hashes
  * only; what a key is stands nowhere. Everything belongs to the struct. */
@@ -22,8 +23,10 @@ struct keys_file_entry {
     size_t line;
     char *name, *tenant; /* empty: none */
     uint8_t digest[KEYS_FILE_DIGEST_SIZE];
-    struct config_list functions; /* "*": all */
-    unsigned scopes;              /* bits of enum caller_scope (core/caller.h) */
+    struct config_list functions;       /* "*": all */
+    unsigned scopes;                    /* bits of enum caller_scope (core/caller.h) */
+    uint32_t rate, concurrency, parked; /* 0: not said */
+    uint32_t share; /* percent; what a key of the tenant says, all of them have; 0: none does */
 };
 
 struct keys_file {

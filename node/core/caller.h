@@ -22,6 +22,9 @@ struct caller {
     const struct bytes *functions;
     size_t function_count;
     bool all_functions;
+    /* What this key may ask of a node, in place of limits.client.*; 0: as those say. */
+    uint32_t rate, concurrency, parked;
+    uint32_t tenant_share; /* percent, of all keys of the tenant; 0: as limits.tenant_share */
 };
 
 static inline bool caller_may(const struct caller *c, unsigned scopes)

@@ -54,6 +54,7 @@ struct op_invoke {
 struct op_request {
     enum op_kind kind;
     struct bytes tenant;      /* who asks; empty: no tenant. Borrowed as long as the call */
+    uint32_t tenant_share;    /* percent of the store; 0: as configured */
     struct op_id id;          /* all but INVOKE */
     struct bytes function;    /* STATUS, COLLECT...: when not empty, the invocation must be of
                                * this function, else it is unknown (Verda) */

@@ -30,10 +30,11 @@ def secret(name):
     return f'cbk_{name}_' + hashlib.sha256(name.encode()).hexdigest()[:32]
 
 
-def entry(name, tenant, functions, scopes):
+def entry(name, tenant, functions, scopes, limits=None):
     digest = hashlib.sha256(secret(name).encode()).hexdigest()
     lines = [f'  - name: {name}', f'    sha256: {digest}', f'    scopes: [{", ".join(scopes)}]',
              '    functions: [%s]' % ', '.join(f'"{f}"' for f in functions)]
+    lines += [f'    {word}: {number}' for word, number in (limits or {}).items()]
     return '\n'.join(lines + ([f'    tenant: {tenant}'] if tenant else [])) + '\n'
 
 

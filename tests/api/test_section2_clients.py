@@ -1,4 +1,5 @@
 """API.md 2, `limits.client.*`: what one client may ask of a node, and what it hears beyond."""
+import signal
 import time
 
 import pytest
@@ -226,3 +227,84 @@ def test_tenant_share(start_node, keys):
     assert post('two').status == 202, 'what was collected is free again'
     lines = node.admin_call('GET', '/metrics', headers=bearer('one')).body.decode()
     assert 'callbackd_invocations_refused_total{reason="tenant-full"} 2' in lines
+
+
+def statuses(node, name, count):
+    return [echo(node, headers=bearer(name)).status for _ in range(count)]
+
+
+def held(node, name, start):
+    """A request with that key, begun and not waited for."""
+    raw = Raw(node.api)
+    raw.send(f'{start} HTTP/1.1\r\nHost: x\r\nAuthorization: {bearer(name)[0][1]}\r\n'
+             'Content-Length: 0\r\n\r\n')
+    time.sleep(0.3)
+    return raw
+
+
+def test_a_key_has_limits_of_its_own(start_node, tmp_path):
+    """docs/auth.md: `rate`, `concurrency` and `parked` of a key stand in place of
+    `limits.client.*`, and are read anew with the file"""
+    path, rights = tmp_path / 'keys.yaml', ('', ['*'], ['invoke', 'collect', 'cancel', 'admin'])
+    keys = {'plain': rights, 'fast': (*rights, {'rate': 1000}), 'slow': (*rights, {'rate': 2}),
+            'one': (*rights, {'rate': 1000, 'concurrency': 1}),
+            'waits': (*rights, {'rate': 1000, 'parked': 1})}
+    write_keys(path, keys)
+    node = start_node({'echo': 'builtin:echo', 'sleep': 'builtin:sleep'},
+                      {'auth.keys_file': path, 'limits.client.rate': 1})
+    assert statuses(node, 'plain', 2) == [200, 429]
+    assert statuses(node, 'fast', 30) == [200] * 30
+    assert statuses(node, 'slow', 3) == [200, 200, 429]
+
+    with held(node, 'one', 'POST /v1/functions/sleep?ms=2000') as raw:
+        assert_problem(echo(node, headers=bearer('one')), 429, 'too-many-requests')
+        assert echo(node, headers=bearer('fast')).status == 200
+        assert raw.answer().status == 200
+    assert echo(node, headers=bearer('one')).status == 200
+
+    guid = node.call('POST', '/v1/functions/sleep?ms=2000', b'', [
+        ('Prefer', 'respond-async'), *bearer('waits')]).json()['id']
+    target = f'/v1/callbacks/{guid}?wait=20000'
+    with held(node, 'waits', f'GET {target}') as raw:
+        assert_problem(node.call('GET', target, None, bearer('waits')), 429, 'too-many-parked')
+        assert raw.answer().status == 200
+
+    write_keys(path, {**keys, 'plain': (*rights, {'rate': 500})})
+    node.process.send_signal(signal.SIGHUP)
+    time.sleep(1)
+    assert statuses(node, 'plain', 20) == [200] * 20
+
+
+def test_limits_of_keys_need_no_limit_for_all(start_node, tmp_path):
+    """docs/auth.md: who has no `rate` is not limited where `limits.client.rate` is not set"""
+    rights = ('', ['*'], ['invoke'])
+    path = write_keys(tmp_path / 'keys.yaml', {'plain': rights, 'slow': (*rights, {'rate': 1})})
+    node = start_node({'echo': 'builtin:echo'}, {'auth.keys_file': path})
+    assert statuses(node, 'slow', 2) == [200, 429]
+    assert statuses(node, 'plain', 50) == [200] * 50
+
+
+def test_a_tenant_has_a_share_of_its_own(start_node, tmp_path):
+    """docs/auth.md: `share` of any key of a tenant, in place of `limits.tenant_share`"""
+    path, scopes = tmp_path / 'keys.yaml', ['invoke', 'collect', 'cancel', 'admin']
+    write_keys(path, {'small': ('red', ['*'], scopes, {'share': 10}),
+                      'same': ('red', ['*'], scopes), 'large': ('blue', ['*'], scopes)})
+    node = start_node({'echo': 'builtin:echo'},
+                      {'limits.store_bytes': '32MiB', 'limits.tenant_share': 50,
+                       'auth.keys_file': path})
+    body = b'x' * (1 << 20)
+
+    def posts(name):
+        count = 0
+        while count < 20:
+            answer = node.call('POST', '/v1/functions/echo', body,
+                               [('Prefer', 'respond-async'), *bearer(name)])
+            if answer.status != 202:
+                assert_problem(answer, 429, 'tenant-full')
+                return count
+            count += 1
+            time.sleep(0.05)
+        return count
+    assert 2 <= posts('small') <= 3
+    assert posts('same') == 0
+    assert 12 <= posts('large') <= 16

@@ -27,6 +27,8 @@ static void check_entry(const struct keys_file_entry *e)
     struct bytes tenant = bytes_text(e->tenant);
     assert(e->line >= 1);
     assert(tenant.size == 0 || keys_file_is_tenant(tenant));
+    assert(e->rate <= 1000000 && e->concurrency <= 1000000 && e->parked <= 1000000);
+    assert(e->share <= 100 && (e->share == 0 || tenant.size > 0));
     for (size_t i = 0; i < e->functions.count; i++) {
         assert(e->functions.items[i][0] != '\0');
     }

@@ -187,6 +187,62 @@ static void every_fault_is_told_with_its_line(void **state)
                             "content\n");
 }
 
+#define E64 "ff112233445566778899aabbccddeeff00112233445566778899aabbccddee00"
+
+static void limits_of_a_key_are_numbers(void **state)
+{
+    (void)state;
+    faults_are("keys:\n  - {sha256: " D64 ", scopes: [collect], rate: 1000000,"
+               " concurrency: 1, parked: 7}\n",
+               "");
+    static const char *const wrong[] = {"0", "-1", "1000001", "many", "[1]", "''"};
+    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+        struct text t = {0};
+        bool is_text = wrong[i][0] != '[' && wrong[i][0] != '\'';
+        text_addf(&t, "keys:\n  - sha256: " D64 "\n    scopes: [collect]\n    parked: %s\n",
+                  wrong[i]);
+        text_add_char(&t, '\0');
+        faults_are(t.at, is_text ? "4: keys[0].parked: is no such number\n"
+                                 : "4: keys[0].parked: is not one plain value\n");
+        text_fini(&t);
+    }
+    faults_are("keys:\n  - sha256: " D64 "\n    scopes: [collect]\n    tenant: a\n"
+               "    share: 101\n",
+               "5: keys[0].share: is no percentage\n");
+    faults_are("keys:\n  - {sha256: " D64 ", scopes: [collect], share: 5}\n",
+               "2: keys[0].share: is for nobody\n");
+    faults_are("keys:\n  - {sha256: " D64 ", scopes: [collect], tenant: a, share: 5}\n"
+               "  - {sha256: " E64 ", scopes: [collect], tenant: a, share: 6}\n",
+               "3: keys[1].share: is 5 in line 2, for the same tenant\n");
+    faults_are("keys:\n  - {sha256: " D64 ", scopes: [collect], tenant: a, share: 5}\n"
+               "  - {sha256: " E64 ", scopes: [collect], tenant: b, share: 6}\n",
+               "");
+}
+
+/* One key says it for all keys of its tenant. */
+static void a_share_is_its_tenants(void **state)
+{
+    (void)state;
+    struct text t = {0};
+    text_add_str(&t, "keys:\n");
+    add_entry(&t, "quiet", "    tenant: acme\n    scopes: [collect]\n");
+    add_entry(&t, "other", "    tenant: blue\n    scopes: [collect]\n    rate: 9\n");
+    add_entry(&t, "says", "    tenant: acme\n    scopes: [collect]\n    share: 20\n");
+    add_entry(&t, "nobody", "    scopes: [collect]\n    concurrency: 3\n    parked: 2\n");
+    text_add_char(&t, '\0');
+    write_file(t.at);
+    text_fini(&t);
+    struct keys *k = read_keys();
+    assert_int_equal(keys_find(k, bytes_text("quiet"))->tenant_share, 20);
+    assert_int_equal(keys_find(k, bytes_text("says"))->tenant_share, 20);
+    const struct caller *other = keys_find(k, bytes_text("other"));
+    assert_true(other->tenant_share == 0 && other->rate == 9 && other->parked == 0);
+    const struct caller *nobody = keys_find(k, bytes_text("nobody"));
+    assert_true(nobody->tenant_share == 0 && nobody->rate == 0);
+    assert_true(nobody->concurrency == 3 && nobody->parked == 2);
+    keys_drop(&k);
+}
+
 static struct http_request request_of(struct http_header *headers, size_t count)
 {
     return (struct http_request){.headers = headers, .header_count = count};
@@ -330,6 +386,8 @@ int main(void)
         cmocka_unit_test(what_is_no_key_is_not_found),
         cmocka_unit_test(many_keys_are_all_found),
         cmocka_unit_test(every_fault_is_told_with_its_line),
+        cmocka_unit_test(limits_of_a_key_are_numbers),
+        cmocka_unit_test(a_share_is_its_tenants),
         cmocka_unit_test(keys_stand_in_three_places),
         cmocka_unit_test(only_a_few_headers_are_looked_at),
         cmocka_unit_test(an_old_key_lives_as_long_as_its_request),

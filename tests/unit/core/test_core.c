@@ -198,6 +198,32 @@ static void tenant_beyond_its_share_is_refused_and_others_are_not(void **state)
     buf_drop(&body);
 }
 
+/* Its key may say more, or less, than the setting. */
+static void tenant_may_have_a_share_of_its_own(void **state)
+{
+    (void)state;
+    struct buf *body;
+    struct call call;
+    assert_int_equal(buf_new(&body, &bench.budget, BENCH_TENANT_MAX / 3), 0);
+    memset(body->data, 'x', body->size);
+    struct op_request op = bench_invoke("slow");
+    op.tenant = bytes_text("red");
+    op.invoke.body = body;
+    op.tenant_share = 1; /* of 1 MiB */
+    bench_request(&bench, &call, &op);
+    assert_int_equal(next_outcome(), OUT_ACCEPTED);
+    bench_request(&bench, &call, &op);
+    assert_int_equal(next_outcome(), OUT_TENANT_FULL);
+    op.tenant_share = 5;
+    for (int i = 0; i < 4; i++) {
+        bench_request(&bench, &call, &op);
+        assert_int_equal(next_outcome(), OUT_ACCEPTED);
+    }
+    bench_request(&bench, &call, &op);
+    assert_int_equal(next_outcome(), OUT_TENANT_FULL);
+    buf_drop(&body);
+}
+
 static void unknown_names_are_told_apart(void **state)
 {
     (void)state;
@@ -474,6 +500,7 @@ int main(void)
         BENCH_TEST(wait_ends_in_pending),
         BENCH_TEST(full_queue_refuses_before_accepting),
         BENCH_TEST(tenant_beyond_its_share_is_refused_and_others_are_not),
+        BENCH_TEST(tenant_may_have_a_share_of_its_own),
         BENCH_TEST(unknown_names_are_told_apart),
         BENCH_TEST(timeout_stops_the_work_and_becomes_a_callback),
         BENCH_TEST(deadline_counts_queueing_too),
