@@ -1,4 +1,5 @@
 /* callbackd: arguments -> configuration -> node -> exit code (API.md section 2). */
+#include "check.h"
 #include "node.h"
 
 #include "dialects/dialect.h"
@@ -65,6 +66,10 @@ int main(int argc, char **argv)
         .name_is_reserved = dialect_name_is_reserved,
     };
     enum config_verdict verdict = config_load(config, &in, &report);
+    if (verdict == CONFIG_CHECK && !check_named(config, &report.faults, &report.warnings)) {
+        verdict = CONFIG_STOP;
+        text_clear(&report.out);
+    }
     print(stdout, &report.out);
     print(stderr, &report.faults);
     if (verdict == CONFIG_RUN) {

@@ -473,18 +473,9 @@ static int make_loop(struct node *n, struct errmsg *em)
 
 static int make_targets(struct node *n, struct errmsg *em)
 {
-    n->env = (struct handler_env){
-        .loop = n->loop,
-        .budget = &n->results,
-        .body_max = n->config->limits.body_bytes,
-        .header_max = n->config->limits.header_bytes,
-        .concurrency_total = wiring_concurrency_total(n->config),
-        .plugin_dirs = n->config->plugins.path.items,
-        .plugin_dir_count = n->config->plugins.path.count,
-        .core_dumps = n->config->debug.core_dumps,
-        .owner = n,
-        .on_done = on_done,
-    };
+    n->env = wiring_handlers(n->config, n->loop, &n->results);
+    n->env.owner = n;
+    n->env.on_done = on_done;
     int rc = wiring_open_targets(&n->targets, n->config, &n->env, em);
     /* Whatever is wrong with a target is wrong in the configuration. */
     return rc == 0 || rc == ERR_NOMEM ? rc : ERR_MALFORMED;

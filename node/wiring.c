@@ -206,6 +206,21 @@ void wiring_free_allow(struct webhook_allow *allow)
     *allow = (struct webhook_allow){0};
 }
 
+struct handler_env wiring_handlers(const struct config *config, struct loop *loop,
+                                   struct budget *budget)
+{
+    return (struct handler_env){
+        .loop = loop,
+        .budget = budget,
+        .body_max = config->limits.body_bytes,
+        .header_max = config->limits.header_bytes,
+        .concurrency_total = wiring_concurrency_total(config),
+        .plugin_dirs = config->plugins.path.items,
+        .plugin_dir_count = config->plugins.path.count,
+        .core_dumps = config->debug.core_dumps,
+    };
+}
+
 static int open_target(struct driver_target *t, const struct function_config *f,
                        const struct handler_env *env, struct errmsg *em)
 {

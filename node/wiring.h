@@ -39,6 +39,10 @@ struct http_server_config wiring_http(const struct config *config, struct budget
 int wiring_allow(struct webhook_allow *out, const struct config *config);
 void wiring_free_allow(struct webhook_allow *allow);
 
+/* What handlers are given; the caller sets owner and on_done. */
+struct handler_env wiring_handlers(const struct config *config, struct loop *loop,
+                                   struct budget *budget);
+
 /* Opens the target of every function, in order. ERR_MALFORMED, ERR_IO ...: `em` names the
  * function and says what is wrong; nothing is left open. */
 int wiring_open_targets(struct driver_target **out, const struct config *config,

@@ -104,7 +104,7 @@ enum config_verdict config_load(struct config *c, const struct config_input *in,
         read_sources(&l, &flags);
         verdict = l.fault_count > 0 ? CONFIG_STOP : CONFIG_RUN;
         if (verdict == CONFIG_RUN && flags.check) {
-            verdict = CONFIG_DONE;
+            verdict = CONFIG_CHECK;
             config_print_check(c, &report->out);
         }
     }

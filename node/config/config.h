@@ -175,9 +175,10 @@ struct config_report {
 void config_report_fini(struct config_report *report);
 
 enum config_verdict {
-    CONFIG_RUN,  /* run with it */
-    CONFIG_DONE, /* print `out` and `warnings`, exit 0 */
-    CONFIG_STOP, /* print `faults` (all of them, not the first), exit 2 */
+    CONFIG_RUN,   /* run with it */
+    CONFIG_CHECK, /* as DONE, when all that it names can be used; else as STOP */
+    CONFIG_DONE,  /* print `out` and `warnings`, exit 0 */
+    CONFIG_STOP,  /* print `faults` (all of them, not the first), exit 2 */
 };
 
 /* Reads all sources into `c`, which config_new() made. */

@@ -1,4 +1,5 @@
 """API.md 2: flags, precedence, --check, logs, exit codes, and starts that must fail."""
+import base64
 import json
 import os
 import re
@@ -9,6 +10,8 @@ import time
 import pytest
 
 from node import BINARY, CONTROL, run_callbackd
+from secrets_of_tests import Authority, https_settings, write_secrets
+from test_keys import write_keys
 
 FLAGS = ['--config', '--name', '--listen', '--admin', '--cluster', '--seeds', '--function',
          '--set', '--check', '--version', '--help']
@@ -97,6 +100,60 @@ def test_check_starts_nothing():
         port = taken.getsockname()[1]
         done = run_callbackd('--listen', f'127.0.0.1:{port}', '--check')
     assert done.returncode == 0, done.stderr
+
+
+def named_files(tmp_path):
+    """One good file of each kind that a configuration can name, by its key."""
+    peers, clients = Authority().link_settings('callbackd'), https_settings(True)
+    keys = write_keys(tmp_path / 'keys.yaml')
+    secret = tmp_path / 'webhook'
+    secret.write_text('whsec_' + base64.b64encode(bytes(32)).decode() + '\n')
+    secret.chmod(0o600)
+    return {**peers, **clients, 'auth.keys_file': str(keys), 'webhook.secret_file': str(secret),
+            'cluster.listen': '127.0.0.1:0', 'functions.f.target': 'exec:/bin/cat'}
+
+
+def check(settings):
+    words = [word for key, value in settings.items() for word in ('--set', f'{key}={value}')]
+    return run_callbackd(*words, '--check')
+
+
+def test_check_opens_all_that_is_named(tmp_path):
+    """--check: what a start would refuse (docs/configuration.md)"""
+    good = named_files(tmp_path)
+    assert check(good).returncode == 0, check(good).stderr
+    other = Authority('other').link_settings('callbackd')
+    secret = write_secrets(tmp_path / 'links', 'short')
+    without = {key: value for key, value in good.items() if not key.startswith('cluster.tls')}
+    for key, value, words in (
+            ('tls.cert', '/nonexistent.pem', '/nonexistent.pem'),
+            ('tls.cert', good['auth.keys_file'], 'tls.cert: '),
+            ('tls.key', other['cluster.tls.key'], 'tls.key: '),
+            ('cluster.tls.cert', good['auth.keys_file'], 'cluster.tls.cert: '),
+            ('cluster.tls.key', other['cluster.tls.key'], 'key values mismatch'),
+            ('cluster.tls.ca', good['tls.key'], 'cluster.tls.ca: '),
+            ('cluster.name', 'another', 'is not for the name another'),
+            ('auth.keys_file', good['tls.cert'], 'keys'),
+            ('webhook.secret_file', good['tls.cert'], 'webhook.secret_file'),
+            ('functions.f.target', 'exec:/bin/no-such', '/bin/no-such'),
+            ('functions.f.target', 'plugin:/etc/passwd', '/etc/passwd')):
+        refused(check({**good, key: value}), 2, words)
+    refused(check({**without, 'cluster.secret_file': secret}), 2, '5 characters')
+
+
+def test_check_tells_a_fault_of_each_kind(tmp_path):
+    """--check: each fault, not the first"""
+    good = named_files(tmp_path)
+    refused(check({**good, 'tls.cert': good['tls.key'], 'webhook.secret_file': good['tls.key'],
+                   'functions.f.target': 'plugin:/etc/passwd'}),
+            2, 'tls.cert: ', 'functions.f.target: ', 'webhook.secret_file: ')
+
+
+def test_check_warns_of_what_a_start_warns_of(tmp_path):
+    """A certificate that has ended, a secret that everybody may read"""
+    good = {**named_files(tmp_path), **Authority().link_settings('callbackd', days=-1)}
+    done = check(good)
+    assert done.returncode == 0 and 'has expired' in done.stderr
 
 
 @pytest.mark.parametrize('key', sorted(VALUES))
@@ -276,8 +333,11 @@ LOOPBACK = ['--listen', '127.0.0.1:0', '--admin', '127.0.0.1:0']
     (['--set', 'webhook.secret_file=/nonexistent/secret'], ['/nonexistent/secret']),
 ])
 def test_bad_usage_is_exit_code_2_with_what_is_wrong(arguments, words):
-    """2 usage or configuration ... what is wrong, what is allowed"""
-    refused(run_callbackd(*LOOPBACK, *arguments), 2, *words)
+    """2 usage or configuration ... what is wrong, what is allowed; --check finds the same"""
+    for extra in ([], ['--check']):
+        done = run_callbackd(*LOOPBACK, *arguments, *extra)
+        refused(done, 2, *words)
+        assert done.stdout == ''
 
 
 @pytest.mark.parametrize('name', ['v1', 'function', 'async-function', 'status', 'result', 'api',

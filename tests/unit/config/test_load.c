@@ -208,10 +208,10 @@ static void check_prints_a_file_that_means_the_same(void **state)
                        "  m: {target: 'http://h/', jube_model: "
                        "90c425fd-101a-420b-91d1-cb7a24a969cc, retry: {codes: []}}\n";
     struct loaded first = load(yaml, NULL, FLAGS("--check"));
-    assert_int_equal(first.verdict, CONFIG_DONE);
+    assert_int_equal(first.verdict, CONFIG_CHECK);
     text_add_char(&first.report.out, '\0');
     struct loaded second = load(first.report.out.at, NULL, FLAGS("--check"));
-    assert_int_equal(second.verdict, CONFIG_DONE);
+    assert_int_equal(second.verdict, CONFIG_CHECK);
     assert_contains(&first.report.out, "  ttl_ms: 60000");
     assert_contains(&first.report.out, "# default\n");
     assert_contains(&second.report.out, "\n  listen: 127.0.0.1:0\n");
@@ -241,7 +241,7 @@ static void check_marks_defaults_and_prints_the_same_for_every_source(void **sta
     struct loaded variable =
         load(NULL, ENVIRON("CALLBACKD_ADMIN=localhost:1", "CALLBACKD_WEBHOOK_ALLOW=a, b"),
              FLAGS("--check"));
-    assert_int_equal(file.verdict, CONFIG_DONE);
+    assert_int_equal(file.verdict, CONFIG_CHECK);
     assert_contains(&file.report.out, "\nadmin: localhost:1\n");
     assert_contains(&file.report.out,
                     "\nlisten: 127.0.0.1:8080                          # def");
