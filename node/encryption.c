@@ -1,9 +1,20 @@
 #include "encryption.h"
 
+/* To who speaks plain HTTP where HTTPS is spoken. */
+static const char plain_answer[] = "HTTP/1.1 400 Bad Request\r\n"
+                                   "Content-Type: text/plain\r\n"
+                                   "Content-Length: 24\r\n"
+                                   "Connection: close\r\n"
+                                   "\r\n"
+                                   "this port speaks HTTPS\r\n";
+
 static int open_clients(struct tls **out, const struct config *config, struct errmsg *em)
 {
-    const struct tls_config tls = {
-        .use = TLS_FOR_CLIENTS, .prefix = "", .cert = config->tls.cert, .key = config->tls.key};
+    const struct tls_config tls = {.use = TLS_FOR_CLIENTS,
+                                   .prefix = "",
+                                   .cert = config->tls.cert,
+                                   .key = config->tls.key,
+                                   .plain_answer = plain_answer};
     return config->tls.cert[0] == '\0' ? 0 : tls_open(out, &tls, em);
 }
 

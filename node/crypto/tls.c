@@ -287,6 +287,7 @@ int tls_open(struct tls **out, const struct tls_config *config, struct errmsg *e
         return err_set(em, ERR_NOMEM, "out of memory");
     }
     t->use = config->use;
+    t->plain_answer = config->plain_answer;
     t->wire = tls_wire_method();
     bool ok = t->wire != NULL && copy(&t->prefix, config->prefix) &&
               copy(&t->cert, config->cert) && copy(&t->key, config->key) &&

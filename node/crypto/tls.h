@@ -50,6 +50,8 @@ struct tls_config {
     const char *prefix;
     const char *cert, *key, *ca, *secrets;
     const char *cluster_name; /* for peers */
+    /* For clients: what one that speaks plain text is told, in plain text; static, or NULL. */
+    const char *plain_answer;
 };
 
 /* ERR_MALFORMED: a file that cannot be used; `em` says which, and why. ERR_NOMEM. */

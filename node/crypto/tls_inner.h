@@ -10,6 +10,7 @@
 struct tls {
     enum tls_use use;
     char *prefix, *cert, *key, *ca, *secrets, *cluster_name; /* empty: not used */
+    const char *plain_answer;                                /* NULL: none */
     SSL_CTX *ctx;
     BIO_METHOD *wire;
     struct keyring keyring; /* empty without `secrets` */

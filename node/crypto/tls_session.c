@@ -101,8 +101,10 @@ static enum tls_failure of_reason(const struct tls_session *s, int reason)
 static void tell_plain(struct tls_session *s)
 {
     static const uint8_t alert[] = {RECORD_TYPE_ALERT, 3, 3, 0, 2, 2, 70};
-    if (s->tls->use == TLS_FOR_PEERS) {
-        (void)s->wire.push(s->wire.owner, bytes_of(alert, sizeof alert));
+    const struct bytes said = s->tls->use == TLS_FOR_PEERS ? bytes_of(alert, sizeof alert)
+                                                           : bytes_text(s->tls->plain_answer);
+    if (said.size > 0) {
+        (void)s->wire.push(s->wire.owner, said);
     }
 }
 

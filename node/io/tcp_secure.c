@@ -33,6 +33,7 @@ struct tcp_secure {
     uv_write_t request;
     struct list writes; /* the first one is being sealed */
     bool shaking, wanted, flies;
+    bool drops; /* it speaks no TLS and was told so: what it still sends is thrown away */
 };
 
 static uint8_t room[TCP_SECURE_ROOM]; /* what is read now, of whichever connection */
@@ -253,6 +254,16 @@ static void give_out(struct tcp_stream *s)
     }
 }
 
+/* Closed now, the connection could be reset before our answer was read (RFC 9112 9.6). So it
+ * counts as one that has not shaken hands, and its owner's patience with those ends it. */
+static void begin_dropping(struct tcp_stream *s)
+{
+    struct tcp_secure *t = s->secure;
+    t->drops = true;
+    t->in = bytes_of(NULL, 0);
+    tcp_stream_send_end(s);
+}
+
 /* False: not open yet, or never. */
 static bool shake(struct tcp_stream *s)
 {
@@ -260,6 +271,10 @@ static bool shake(struct tcp_stream *s)
     int rc = tls_session_shake(t->session);
     bool is_sent = send_sealed(s) == 0;
     if (rc == TLS_WAITS && is_sent) {
+        return false;
+    }
+    if (is_sent && !t->flies && tls_session_failure(t->session) == TLS_PLAIN) {
+        begin_dropping(s);
         return false;
     }
     if (rc != 0 || !is_sent) {
@@ -322,6 +337,12 @@ void tcp_secure_received(struct tcp_stream *s, struct bytes sealed, int end)
 {
     struct tcp_secure *t = s->secure;
     assert(t->kept.size == 0); /* else nothing is read */
+    if (t->drops) {
+        if (end != 0) {
+            s->events->on_end(s->owner, ERR_CLOSED);
+        }
+        return;
+    }
     t->in = sealed;
     t->wire_end = end;
     read_on(s);

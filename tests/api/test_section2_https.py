@@ -100,6 +100,20 @@ def test_who_sends_something_else_is_cut_off_and_counted(node):
     assert node.call('POST', '/v1/functions/echo', b'alive').body == b'alive'
 
 
+@pytest.mark.parametrize('size', [0, 1 << 20])
+def test_plain_http_at_the_https_port_is_told_so(node, size):
+    """also when it goes on sending a body"""
+    request = (f'POST /v1/functions/echo HTTP/1.1\r\nHost: x\r\nContent-Length: {size}\r\n'
+               '\r\n').encode() + bytes(size)
+    for _ in range(5):
+        with Raw(plain(node)) as raw:
+            raw.send(request)
+            answer = raw.answer()
+            assert (answer.status, answer.body) == (400, b'this port speaks HTTPS\r\n')
+            assert answer.header('Connection') == 'close'
+            assert raw.is_closed()
+
+
 def test_a_client_that_does_not_trust_us_is_counted(node):
     before = handshakes(node, 'rejected-by-peer')
     with pytest.raises(ssl.SSLError):
