@@ -67,6 +67,7 @@ static int spread(struct cluster *c, struct invocation *inv)
     }
     op->guid = inv->guid;
     op->acks_needed = (uint8_t)needed;
+    list_push_back(&c->accepts, &op->claims);
     extra_at(c, inv->extra)->accept_op = pool_handle(&c->ops, op);
     ops_set_timer(c, op, copies_due_ms(c, extra_at(c, inv->extra)->request));
     for (uint32_t i = 1; i < inv->arbiter_count; i++) {
@@ -118,6 +119,9 @@ int cluster_accept(struct cluster *c, uint64_t now_ms, const struct cluster_acce
 static void op_done(struct cluster *c, struct op *op, struct invocation *inv)
 {
     extra_at(c, inv->extra)->accept_op = 0;
+    if (op->kind == CLUSTER_OP_ACCEPT) {
+        list_remove(&op->claims);
+    }
     ops_free(c, op);
 }
 
@@ -170,6 +174,34 @@ static struct op *op_of(const struct cluster *c, const struct guid *guid,
     return handle == 0 ? NULL : op_at(c, handle);
 }
 
+/* An arbiter answers once, however often it was asked. False: it has done so before. */
+static bool note_answer(struct op *op, const struct invocation *inv, uint16_t from)
+{
+    for (uint32_t i = 1; i < inv->arbiter_count; i++) {
+        if (inv_arbiter(inv, i) == from) {
+            bool is_first = ((op->heard_from >> i) & 1) == 0;
+            op->heard_from |= (uint8_t)(1u << i);
+            return is_first;
+        }
+    }
+    return true;
+}
+
+void accept_on_link_up(struct cluster *c, struct member *to)
+{
+    for (struct list *l = c->accepts.next, *after; l != &c->accepts; l = after) {
+        const struct op *op = list_item(l, struct op, claims);
+        struct invocation *inv = store_find(c, &op->guid);
+        after = l->next;
+        assert(inv != NULL); /* accept_forget() */
+        for (uint32_t i = 1; i < inv->arbiter_count; i++) {
+            if (inv_arbiter(inv, i) == to->node && ((op->heard_from >> i) & 1) == 0) {
+                (void)streams_send_accept(c, to, inv); /* else time tells */
+            }
+        }
+    }
+}
+
 void accept_on_ack(struct cluster *c, uint16_t from, const struct msg_ack *m)
 {
     struct invocation *inv;
@@ -185,6 +217,9 @@ void accept_on_ack(struct cluster *c, uint16_t from, const struct msg_ack *m)
         entrust_on_ack(c, op, inv, m->attempt);
         return;
     }
+    if (!note_answer(op, inv, from)) {
+        return;
+    }
     op->acks++;
     if (m->attempt == 0 && op->acks >= op->acks_needed) {
         op_done(c, op, inv);
@@ -194,7 +229,6 @@ void accept_on_ack(struct cluster *c, uint16_t from, const struct msg_ack *m)
 
 void accept_on_nak(struct cluster *c, uint16_t from, const struct msg_ack *m)
 {
-    (void)from;
     struct invocation *inv;
     struct op *op = op_of(c, &m->guid, &inv);
     c->counters.accept_naks++;
@@ -202,7 +236,7 @@ void accept_on_nak(struct cluster *c, uint16_t from, const struct msg_ack *m)
         entrust_on_nak(c, op, inv, m);
         return;
     }
-    if (op == NULL || op->kind != CLUSTER_OP_ACCEPT) {
+    if (op == NULL || op->kind != CLUSTER_OP_ACCEPT || !note_answer(op, inv, from)) {
         return;
     }
     op->naks++;

@@ -27,6 +27,9 @@ void accept_on_accept(struct cluster *c, uint16_t from, const struct msg_accept 
 void accept_on_ack(struct cluster *c, uint16_t from, const struct msg_ack *m);
 void accept_on_nak(struct cluster *c, uint16_t from, const struct msg_ack *m);
 
+/* A new link to that arbiter: what it has not answered may have been lost with the old one. */
+void accept_on_link_up(struct cluster *c, struct member *to);
+
 /* The last piece of a large request has come; `body` is taken over. `inv` may be NULL. */
 void accept_request_complete(struct cluster *c, struct invocation *inv, uint16_t from,
                              struct buf *body);

@@ -124,6 +124,7 @@ struct cluster *cluster_new(const struct cluster_config *config, uint64_t now_ms
     c->epoch_ms = now_ms - EPOCH_BACK_MS;
     c->rng.state = config->seed;
     list_init(&c->claims);
+    list_init(&c->accepts);
     list_init(&c->assemblies);
     if (copy_texts(c, config) != 0 || init_tables(c) != 0 || init_self(c) != 0) {
         cluster_free(&c);

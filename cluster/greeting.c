@@ -3,15 +3,12 @@
  * When both have dialled, both keep the link that the larger node id dialled. */
 #include "cluster/links_inner.h"
 
+#include "cluster/accept.h"
 #include "cluster/claims.h"
 #include "cluster/detector.h"
 #include "cluster/seats.h"
 #include "cluster/send.h"
 #include "cluster/streams.h"
-
-enum {
-    BOTH_DIALLED_MS = 1500, /* how long after the greeting the other side may not know of it */
-};
 
 static void fill_hello(const struct cluster *c, struct msg *m, enum msg_kind kind,
                        enum msg_lane lane)
@@ -122,10 +119,6 @@ static void link_up(struct cluster *c, struct link *link, struct member *m,
                     const struct msg_hello *h)
 {
     enum msg_lane lane = link->lane;
-    struct link *old = m->links[lane];
-    if (old != NULL) {
-        links_give_up_as(c, old, "a newer link has taken its place", true);
-    }
     if (m->dials[lane] == link) {
         m->dials[lane] = NULL;
     }
@@ -136,8 +129,11 @@ static void link_up(struct cluster *c, struct link *link, struct member *m,
     }
     link->member = m;
     link->is_up = true;
-    m->links[lane] = link;
     m->flows[lane] = (struct flow){0};
+    if (m->links[lane] != NULL) {
+        links_replace(c, m->links[lane], link);
+    }
+    m->links[lane] = link;
     m->dial_wait_ms = LINKS_WAIT_FIRST_MS;
     m->refused_count = 0;
     m->was_reset = false;
@@ -153,6 +149,7 @@ static void link_up(struct cluster *c, struct link *link, struct member *m,
         claims_on_link_up(c, m->node);
     }
     streams_start(c, m);
+    accept_on_link_up(c, m);
     members_wake(c, c->now_ms);
 }
 
@@ -162,7 +159,7 @@ static bool is_duplicate(const struct cluster *c, const struct link *old,
                          const struct member *m)
 {
     return old != NULL && old->is_ours && links_is_larger(c, m) &&
-           c->now_ms - old->opened_at_ms < BOTH_DIALLED_MS;
+           c->now_ms - old->opened_at_ms < LINKS_BOTH_DIALLED_MS;
 }
 
 /* V1: bytes that were on their way when the node died do not make it live again. One that was
@@ -242,7 +239,7 @@ static void on_hello_ok(struct cluster *c, struct link *link, const struct msg_h
         return;
     }
     const struct link *old = m->links[link->lane];
-    if (old != NULL && !old->is_ours && !links_is_larger(c, m)) {
+    if (old != NULL && !old->is_ours && !old->is_renewed && !links_is_larger(c, m)) {
         links_give_up_as(c, link, "the other side's link is kept", true);
         return;
     }

@@ -82,11 +82,21 @@ static uint32_t next_wait(struct cluster *c, uint32_t wait)
 /* --- ending --------------------------------------------------------------------------------
  */
 
+/* What was on its way on a link that is no more. */
+static void forget_flow(struct cluster *c, struct member *m, enum msg_lane lane)
+{
+    m->flows[lane] = (struct flow){0};
+    if (lane == LANE_CONTROL) {
+        outbox_rewind(&m->outbox);
+    }
+    streams_stop(c, m);
+    payload_link_lost(c, m->node);
+}
+
 static void lane_down(struct cluster *c, struct member *m, enum msg_lane lane,
                       enum link_end why)
 {
     m->links[lane] = NULL;
-    m->flows[lane] = (struct flow){0};
     bool broke = why == LINK_END_RESET || why == LINK_END_CLOSED;
     m->dial_wait_ms = LINKS_WAIT_FIRST_MS;
     m->dial_at_ms[lane] = c->now_ms + (links_is_larger(c, m) ? 0 : OTHER_DIALS_MS / 2);
@@ -96,10 +106,8 @@ static void lane_down(struct cluster *c, struct member *m, enum msg_lane lane,
         if (broke) {
             m->dial_at_ms[lane] = c->now_ms; /* is anybody still there? */
         }
-        outbox_rewind(&m->outbox);
     }
-    streams_stop(c, m);
-    payload_link_lost(c, m->node);
+    forget_flow(c, m, lane);
     members_wake(c, c->now_ms);
     if (lane == LANE_CONTROL) {
         claims_on_members(c);
@@ -119,7 +127,8 @@ static void end_link(struct cluster *c, struct link *link, enum link_end why)
         seed->dial_at_ms = c->now_ms + seed->dial_wait_ms;
         members_wake(c, seed->dial_at_ms);
     }
-    if (m != NULL && m->dials[lane] == link) {
+    bool was_dial = m != NULL && m->dials[lane] == link;
+    if (was_dial) {
         m->dials[lane] = NULL;
         m->dial_wait_ms = next_wait(c, m->dial_wait_ms);
         m->dial_at_ms[lane] = c->now_ms + m->dial_wait_ms;
@@ -129,10 +138,13 @@ static void end_link(struct cluster *c, struct link *link, enum link_end why)
     if (m != NULL && was_up) {
         lane_down(c, m, lane, why);
     }
+    if (was_dial && m->links[lane] != NULL && m->links[lane]->is_renewed) {
+        links_give_up(c, m->links[lane], "it was to be renewed, and could not be");
+    }
 }
 
-/* `is_routine`: two nodes have dialled each other, or a node itself; nothing for a log. */
-void links_give_up_as(struct cluster *c, struct link *link, const char *reason, bool is_routine)
+static void say_close(struct cluster *c, const struct link *link, const char *reason,
+                      bool is_routine)
 {
     struct link_effect *e = effects_add_link(&c->effects, CLUSTER_CLOSE);
     if (e != NULL) {
@@ -147,12 +159,28 @@ void links_give_up_as(struct cluster *c, struct link *link, const char *reason, 
             e->name = effects_keep(&c->effects, link->seed->address);
         }
     }
+}
+
+/* `is_routine`: two nodes have dialled each other, or a node itself; nothing for a log. */
+void links_give_up_as(struct cluster *c, struct link *link, const char *reason, bool is_routine)
+{
+    say_close(c, link, reason, is_routine);
     end_link(c, link, LINK_END_OURS);
 }
 
 void links_give_up(struct cluster *c, struct link *link, const char *reason)
 {
     links_give_up_as(c, link, reason, false);
+}
+
+void links_replace(struct cluster *c, struct link *old, struct link *link)
+{
+    struct member *m = old->member;
+    enum msg_lane lane = old->lane;
+    say_close(c, old, "a newer link has taken its place", true);
+    link_free(c, old);
+    m->links[lane] = link;
+    forget_flow(c, m, lane);
 }
 
 void cluster_link_closed(struct cluster *c, uint64_t now_ms, uint64_t id, enum link_end why)
@@ -196,7 +224,8 @@ static uint64_t dial_member(struct cluster *c, struct member *m)
 {
     uint64_t next = UINT64_MAX;
     for (int lane = 0; lane < LANE_COUNT && !m->is_buried; lane++) {
-        if (m->links[lane] != NULL || m->dials[lane] != NULL) {
+        bool has_one = m->links[lane] != NULL && !m->links[lane]->is_renewed;
+        if (has_one || m->dials[lane] != NULL) {
             continue;
         }
         if (c->now_ms >= m->dial_at_ms[lane]) {
@@ -210,6 +239,24 @@ static uint64_t dial_member(struct cluster *c, struct member *m)
         next = m->dial_at_ms[lane] < next ? m->dial_at_ms[lane] : next;
     }
     return next;
+}
+
+void cluster_link_renew(struct cluster *c, uint64_t now_ms, uint64_t id)
+{
+    c->now_ms = now_ms;
+    struct link *link = links_find(c, id);
+    if (link == NULL) {
+        return;
+    }
+    if (!link->is_up) {
+        links_give_up(c, link, "it was to be renewed before it was up");
+        return;
+    }
+    struct member *m = link->member;
+    uint64_t young_until_ms = link->is_ours ? 0 : link->opened_at_ms + LINKS_BOTH_DIALLED_MS;
+    link->is_renewed = true;
+    m->dial_at_ms[link->lane] = young_until_ms > now_ms ? young_until_ms : now_ms;
+    members_wake(c, m->dial_at_ms[link->lane]);
 }
 
 static uint64_t dial_seed(struct cluster *c, struct seed *s)

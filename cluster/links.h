@@ -48,6 +48,11 @@ void cluster_link_accepted(struct cluster *c, uint64_t now_ms, uint64_t link);
 /* The link has ended; of a dialled one also when it never opened. */
 void cluster_link_closed(struct cluster *c, uint64_t now_ms, uint64_t link, enum link_end why);
 
+/* The driver wants another connection in place of this one, which still works: its peer is to
+ * prove itself anew. The core dials, within 1.5 s, and gives the old one up when the new one is
+ * up, so that nothing has to wait; or when the dial has failed. */
+void cluster_link_renew(struct cluster *c, uint64_t now_ms, uint64_t link);
+
 /* One message. `sent_at_ms` is the frame's time: the sender's monotonic clock. Borrowed: the
  * core takes references of what it keeps. */
 void cluster_receive(struct cluster *c, uint64_t now_ms, uint64_t link, const struct msg *m,

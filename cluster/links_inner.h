@@ -11,6 +11,10 @@ void links_give_up(struct cluster *c, struct link *link, const char *reason);
 void links_give_up_as(struct cluster *c, struct link *link, const char *reason,
                       bool is_routine);
 
+/* The newer link of the same member and lane takes its place, with no moment without one: the
+ * member is as reachable as before, and what was on its way can be said again at once. */
+void links_replace(struct cluster *c, struct link *old, struct link *link);
+
 /* Dials what is due: members without a link, seeds without a member. Returns when to look
  * again. */
 uint64_t links_dial(struct cluster *c);
@@ -26,6 +30,9 @@ enum {
     LINKS_GREETING_MS = 2000,  /* for HELLO, or its answer */
     LINKS_WAIT_FIRST_MS = 100, /* before the first new dial */
     LINKS_WAIT_MAX_MS = 2000,
+    /* How long after the greeting the other side may not know of it, and refuse one that we
+       dial. */
+    LINKS_BOTH_DIALLED_MS = 1500,
 };
 
 struct link *links_find(const struct cluster *c, uint64_t id);

@@ -80,6 +80,7 @@ struct link {
     enum msg_lane lane;
     bool is_ours; /* dialled here */
     bool is_up;
+    bool is_renewed; /* a dial is to take its place */
     uint64_t opened_at_ms;
     struct member *member; /* NULL: not known yet */
     struct seed *seed;     /* dialled because of it */

@@ -149,7 +149,7 @@ struct op {
     uint64_t due_at_ms; /* UINT64_MAX: not in the wheel */
     uint64_t wait_until_ms;
     uint64_t asked_at_ms; /* when a vote was last asked for, or could be given at last */
-    struct list claims;   /* in c->claims, when it is one */
+    struct list claims;   /* in c->claims, when it is one; in c->accepts, when it is ACCEPT */
     struct guid guid;
     struct guid token;
     uint8_t kind, phase;
@@ -175,6 +175,7 @@ struct op {
     uint16_t target; /* node that was asked */
     uint8_t tries;
     uint8_t acks_needed, acks, naks; /* ACCEPT, EXEC */
+    uint8_t heard_from;              /* ACCEPT: a bit for each arbiter that has answered */
     uint16_t awaited;                /* SURVEY: reports still to come */
     bool is_peek;
     bool in_doubt; /* somebody who was asked cannot tell, but might if others were asked */
@@ -230,6 +231,7 @@ struct cluster {
     struct streams *streams; /* likewise */
 
     struct list claims;     /* every struct op that is a claim */
+    struct list accepts;    /* ops that wait for copies of what is taken in here */
     struct list assemblies; /* payload.c: bodies on their way here */
     uint32_t names_sweep;   /* register.c: the next bucket */
     uint64_t last_seq;      /* given out to an own invocation */

@@ -163,6 +163,9 @@ static void on_signal(void *owner, int number)
     struct node *n = owner;
     if (number == SIGHUP) {
         encryption_reload(&n->encryption, n->log);
+        if (n->peering != NULL) {
+            peering_review(n->peering);
+        }
         reload_keys(n);
         return;
     }

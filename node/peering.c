@@ -56,6 +56,13 @@ static void on_closed(void *owner, uint64_t link, enum link_end why)
     driver_pump(p->driver);
 }
 
+static void on_withdrawn(void *owner, uint64_t link)
+{
+    struct peering *p = owner;
+    cluster_link_renew(cluster_of(p), now(p), link);
+    driver_pump(p->driver);
+}
+
 static void on_message(void *owner, uint64_t link, const struct msg *m, uint64_t sent_at_ms)
 {
     struct peering *p = owner;
@@ -154,6 +161,7 @@ int peering_open(struct peering **out, const struct peering_config *config, stru
                 .on_opened = on_opened,
                 .on_accepted = on_accepted,
                 .on_closed = on_closed,
+                .on_withdrawn = on_withdrawn,
                 .on_message = on_message,
                 .on_unsent = on_unsent,
                 .on_writing = on_writing,
@@ -222,6 +230,16 @@ void peering_dispatch(struct peering *p, enum cluster_effect_kind kind,
             link->reason);
     }
     peers_dispatch(p->peers, kind, link);
+}
+
+void peering_review(struct peering *p)
+{
+    size_t count = peers_review(p->peers);
+    if (count > 0) {
+        struct log_line *line = log_begin(p->log, LOG_INFO, "links-withdrawn");
+        log_num(line, "count", count);
+        log_end(line);
+    }
 }
 
 const struct peers *peering_peers(const struct peering *p)

@@ -36,6 +36,10 @@ struct bytes peering_address(const struct peering *p);
 void peering_dispatch(struct peering *p, enum cluster_effect_kind kind,
                       struct link_effect *link);
 
+/* The files of TLS were read anew: links of peers that they let in no more are renewed, or end.
+ */
+void peering_review(struct peering *p);
+
 /* Bytes by peer and lane, for metrics; the counters of the links. */
 const struct peers *peering_peers(const struct peering *p);
 

@@ -31,9 +31,9 @@ static bool is_full(const struct function *f)
 /* What runs already may still go beyond it: accepted work is finished. */
 static bool is_beyond_share(const struct core *c, const struct op_request *op)
 {
-    uint64_t limit = op->tenant_share == 0
-                         ? c->config.tenant_bytes_max
-                         : (uint64_t)c->config.budget->limit / 100 * op->tenant_share;
+    uint64_t limit = op->tenant_share == 0 ? c->config.tenant_bytes_max
+                                           : (uint64_t)budget_whole(c->config.budget)->limit /
+                                                 100 * op->tenant_share;
     if (limit == 0 || op->tenant.size == 0) {
         return false;
     }

@@ -52,11 +52,13 @@ static SSL_SESSION *session_of(SSL *ssl, const struct keyring_key *key)
 static int on_use_secret(SSL *ssl, const EVP_MD *md, const unsigned char **name, size_t *size,
                          SSL_SESSION **session)
 {
-    const struct keyring *k = &tls_session_of(ssl)->tls->keyring;
+    struct tls_session *s = tls_session_of(ssl);
+    const struct keyring_key *key = &s->tls->keyring.keys[0];
     bool fits = md == NULL || EVP_MD_is_a(md, "SHA256");
-    *session = fits ? session_of(ssl, &k->keys[0]) : NULL;
-    *name = (const unsigned char *)k->keys[0].name;
-    *size = sizeof k->keys[0].name;
+    *session = fits ? session_of(ssl, key) : NULL;
+    memcpy(s->secret, key->name, sizeof s->secret);
+    *name = (const unsigned char *)s->secret;
+    *size = sizeof s->secret;
     return *session != NULL;
 }
 
@@ -65,10 +67,15 @@ static int on_find_secret(SSL *ssl, const unsigned char *name, size_t size,
                           SSL_SESSION **session)
 {
     struct tls_session *s = tls_session_of(ssl);
+    *session = NULL;
     const struct keyring_key *key = keyring_find(&s->tls->keyring, bytes_of(name, size));
-    *session = key == NULL ? NULL : session_of(ssl, key);
     s->knows_no_secret = key == NULL;
-    return key == NULL || *session != NULL;
+    if (key == NULL) {
+        return 1;
+    }
+    memcpy(s->secret, key->name, sizeof s->secret);
+    *session = session_of(ssl, key);
+    return *session != NULL;
 }
 
 static int use_secrets(const struct tls *t, struct made *m, struct errmsg *em)

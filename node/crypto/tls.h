@@ -57,7 +57,9 @@ struct tls_config {
 /* ERR_MALFORMED: a file that cannot be used; `em` says which, and why. ERR_NOMEM. */
 int tls_open(struct tls **out, const struct tls_config *config, struct errmsg *em);
 
-/* Reads the files again: for connections from now on. An error leaves all as it was. */
+/* Reads the files again: for connections from now on; of the older ones
+ * tls_session_is_trusted() tells who would not be let in any more. An error leaves all as it
+ * was. */
 int tls_reload(struct tls *t, struct errmsg *em);
 
 /* After its sessions. Accepts a pointer to NULL. */
@@ -98,6 +100,11 @@ enum { TLS_WAITS = 1 };
 int tls_session_shake(struct tls_session *s);
 
 bool tls_session_is_open(const struct tls_session *s);
+
+/* Whether the files as they were read last still let a peer in that has proven itself: its
+ * secret stands in the keyring, or its certificate is good for the authorities. True before the
+ * handshake is done. */
+bool tls_session_is_trusted(const struct tls_session *s);
 
 /* As tls_wire.pull(), of opened bytes. When less came than was asked for, there may be more:
  * only *got of 0 says that there is nothing now. */

@@ -30,6 +30,7 @@ struct tls_session {
     bool has_begun, is_open, is_dry;
     bool has_pulled, begins_as_tls; /* whether the first byte pulled was that of a record */
     bool knows_no_secret;           /* the other side named a secret that is not ours */
+    char secret[KEYRING_NAME_SIZE]; /* the name of the one that was agreed on */
 };
 
 /* The methods of the BIO between a session and its wire. NULL: out of memory. */

@@ -97,7 +97,7 @@ static enum tls_failure of_reason(const struct tls_session *s, int reason)
 }
 
 /* To the ones that speak no TLS OpenSSL says nothing; but a node that was told of no secret is
- * to know why it stays out: alert protocol_version, fatal (RFC 8446 6). */
+ * to know why it stays out: alert protocol_version, fatal (RFC 8446 6). So are people. */
 static void tell_plain(struct tls_session *s)
 {
     static const uint8_t alert[] = {RECORD_TYPE_ALERT, 3, 3, 0, 2, 2, 70};
@@ -108,6 +108,12 @@ static void tell_plain(struct tls_session *s)
     }
 }
 
+static void fail(struct tls_session *s, enum tls_failure why)
+{
+    s->failure = why;
+    s->tls->failures[why]++;
+}
+
 static void note_failure(struct tls_session *s)
 {
     int reason = ERR_GET_REASON(ERR_peek_error());
@@ -115,16 +121,15 @@ static void note_failure(struct tls_session *s)
         return; /* the first one counts */
     }
     if (s->has_pulled && !s->begins_as_tls) {
-        s->failure = TLS_PLAIN;
+        fail(s, TLS_PLAIN);
         tell_plain(s);
     } else if (s->wire_end != 0 && reason == 0) {
-        s->failure = TLS_ENDED;
+        fail(s, TLS_ENDED);
     } else if (s->knows_no_secret) {
-        s->failure = TLS_SECRET;
+        fail(s, TLS_SECRET);
     } else {
-        s->failure = of_reason(s, reason);
+        fail(s, of_reason(s, reason));
     }
-    s->tls->failures[s->failure]++;
 }
 
 enum tls_failure tls_session_failure(const struct tls_session *s)
@@ -140,6 +145,46 @@ const char *tls_session_explain(const struct tls_session *s)
 #undef TLS_FAILURE_TEXT
     };
     return texts[s->failure];
+}
+
+/* --- whether it would be let in now ------------------------------------------------------ */
+
+/* The peer's certificate as of the handshake, judged as one of today would be. */
+static bool certificate_is_good(const struct tls_session *s)
+{
+    X509 *shown = SSL_get0_peer_certificate(s->ssl);
+    SSL_CTX *now = s->tls->ctx;
+    X509_STORE_CTX *judge = X509_STORE_CTX_new();
+    bool ok = shown != NULL && judge != NULL &&
+              X509_STORE_CTX_init(judge, SSL_CTX_get_cert_store(now), shown,
+                                  SSL_get_peer_cert_chain(s->ssl)) == 1 &&
+              X509_STORE_CTX_set_default(judge, SSL_is_server(s->ssl) == 1 ? "ssl_client"
+                                                                           : "ssl_server") == 1;
+    if (ok) {
+        X509_VERIFY_PARAM *param = X509_STORE_CTX_get0_param(judge);
+        X509_VERIFY_PARAM_set_auth_level(param, SSL_CTX_get_security_level(now));
+        ok = X509_VERIFY_PARAM_set1(param, SSL_CTX_get0_param(now)) == 1 &&
+             X509_verify_cert(judge) == 1;
+    }
+    X509_STORE_CTX_free(judge);
+    ERR_clear_error();
+    return ok;
+}
+
+static bool is_good_now(const struct tls_session *s)
+{
+    const struct tls *t = s->tls;
+    if (t->use != TLS_FOR_PEERS || SSL_get_SSL_CTX(s->ssl) == t->ctx) {
+        return true; /* the handshake itself has judged by these files */
+    }
+    return t->keyring.count > 0
+               ? keyring_find(&t->keyring, bytes_of(s->secret, sizeof s->secret)) != NULL
+               : certificate_is_good(s);
+}
+
+bool tls_session_is_trusted(const struct tls_session *s)
+{
+    return !s->is_open || is_good_now(s);
 }
 
 /* --- the connection ---------------------------------------------------------------------- */
@@ -180,10 +225,12 @@ int tls_session_new(struct tls_session **out, struct tls *t, bool dials,
     return 0;
 }
 
-/* A cluster that has secrets lets nobody in without one, whatever else was agreed on. */
+/* A cluster that has secrets lets nobody in without one, whatever else was agreed on; nor by
+ * one that was withdrawn during the handshake. */
 static bool is_proven(const struct tls_session *s)
 {
-    return s->tls->keyring.count == 0 || SSL_session_reused(s->ssl) == 1;
+    bool has_secret = s->tls->keyring.count == 0 || SSL_session_reused(s->ssl) == 1;
+    return has_secret && is_good_now(s);
 }
 
 int tls_session_shake(struct tls_session *s)
@@ -202,7 +249,11 @@ int tls_session_shake(struct tls_session *s)
     if (rc != 1 && SSL_get_error(s->ssl, rc) == SSL_ERROR_WANT_READ) {
         return TLS_WAITS;
     }
-    note_failure(s);
+    if (rc == 1) {
+        fail(s, s->tls->keyring.count > 0 ? TLS_SECRET : TLS_FOREIGN);
+    } else {
+        note_failure(s);
+    }
     ERR_clear_error();
     return ERR_REFUSED;
 }
@@ -274,8 +325,7 @@ int tls_session_write(struct tls_session *s, struct bytes plain)
 static void note_unfinished(struct tls_session *s)
 {
     if (s->has_begun && !s->is_open && s->failure == TLS_FINE) {
-        s->failure = TLS_UNFINISHED;
-        s->tls->failures[TLS_UNFINISHED]++;
+        fail(s, TLS_UNFINISHED);
     }
 }
 

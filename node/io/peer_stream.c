@@ -232,6 +232,11 @@ const char *peer_stream_explain(const struct peer_stream *s)
     return s->pipe == NULL ? NULL : tls_pipe_explain(s->pipe);
 }
 
+bool peer_stream_is_trusted(const struct peer_stream *s)
+{
+    return s->pipe == NULL || tls_pipe_is_trusted(s->pipe);
+}
+
 /* Open: a dialler hears so, and whoever wrote too early may write. */
 static void finish_shaking(struct peer_stream *s)
 {

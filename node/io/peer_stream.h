@@ -42,6 +42,9 @@ int peer_stream_secure(struct peer_stream *s, struct tls *t);
 /* Why TLS failed, for people, static; NULL: it did not. */
 const char *peer_stream_explain(const struct peer_stream *s);
 
+/* False: the peer has proven itself with what was withdrawn since (crypto/tls.h). */
+bool peer_stream_is_trusted(const struct peer_stream *s);
+
 /* Who hears the events of an accepted stream; it is silent before. */
 void peer_stream_listen_to(struct peer_stream *s, const struct peer_stream_events *events);
 

@@ -166,6 +166,11 @@ void tls_pipe_end(struct tls_pipe *p)
     }
 }
 
+bool tls_pipe_is_trusted(const struct tls_pipe *p)
+{
+    return tls_session_is_trusted(p->session);
+}
+
 const char *tls_pipe_explain(const struct tls_pipe *p)
 {
     return tls_session_explain(p->session);

@@ -37,6 +37,9 @@ bool tls_pipe_has_unsent(const struct tls_pipe *p);
 /* Seals the word that nothing more comes; flush it. Once is enough. */
 void tls_pipe_end(struct tls_pipe *p);
 
+/* As tls_session_is_trusted(). */
+bool tls_pipe_is_trusted(const struct tls_pipe *p);
+
 /* Why it failed, static; NULL: it has not. */
 const char *tls_pipe_explain(const struct tls_pipe *p);
 

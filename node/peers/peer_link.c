@@ -98,6 +98,17 @@ void peer_link_end(struct peer_link *k, enum link_end why)
     list_push_back(&k->owner->ended, &k->in_turn);
 }
 
+bool peer_link_review(struct peer_link *k)
+{
+    struct peers *p = k->owner;
+    if (k->state != LINK_OPEN || peer_stream_is_trusted(k->stream)) {
+        return false;
+    }
+    p->counters.withdrawn++;
+    p->config.events.on_withdrawn(p->config.events.owner, k->number);
+    return true;
+}
+
 size_t peer_link_print_address(const struct peer_link *k, char *text)
 {
     if (k->stream == NULL) {

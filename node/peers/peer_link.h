@@ -107,6 +107,9 @@ void peer_link_send(struct peer_link *k, const struct msg *m);
 /* From DIALLING or OPEN to ENDED; else nothing. */
 void peer_link_end(struct peer_link *k, enum link_end why);
 
+/* Tells the core when its peer's proof was withdrawn; true: so it was. */
+bool peer_link_review(struct peer_link *k);
+
 /* What is queued, as far as the system takes it. */
 void peer_link_write(struct peer_link *k);
 

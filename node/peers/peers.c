@@ -235,6 +235,17 @@ void peers_dispatch(struct peers *p, enum cluster_effect_kind kind,
     }
 }
 
+size_t peers_review(struct peers *p)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < LINK_BUCKETS; i++) {
+        for (struct list *l = p->links[i].next; l != &p->links[i]; l = l->next) {
+            count += peer_link_review(list_item(l, struct peer_link, by_number));
+        }
+    }
+    return count;
+}
+
 void peers_free_if_done(struct peers *p)
 {
     if (p->closing && p->link_count == 0) {
@@ -309,9 +320,16 @@ void peers_close(struct peers **p)
         return;
     }
     mine->closing = true;
-    mine->config.events =
-        (struct peers_events){hear_address, hear_link, hear_link,    hear_closed, hear_message,
-                              hear_unsent,  NULL,      no_frame_max, NULL,        NULL};
+    mine->config.events = (struct peers_events){
+        .on_seed = hear_address,
+        .on_opened = hear_link,
+        .on_accepted = hear_link,
+        .on_closed = hear_closed,
+        .on_withdrawn = hear_link,
+        .on_message = hear_message,
+        .on_unsent = hear_unsent,
+        .frame_max = no_frame_max,
+    };
     if (mine->turn_end == NULL) { /* it never opened */
         finish_closing(mine);
     }

@@ -29,6 +29,7 @@ struct peers_events {
     void (*on_opened)(void *owner, uint64_t link);      /* cluster_link_opened() */
     void (*on_accepted)(void *owner, uint64_t link);    /* cluster_link_accepted() */
     void (*on_closed)(void *owner, uint64_t link, enum link_end why);
+    void (*on_withdrawn)(void *owner, uint64_t link); /* cluster_link_renew(); with `tls` */
     void (*on_message)(void *owner, uint64_t link, const struct msg *m, uint64_t sent_at_ms);
     void (*on_unsent)(void *owner, uint64_t link, size_t unsent_size);
     /* Something is about to be written, at the end of the loop's turn. May be NULL. */
@@ -66,6 +67,10 @@ struct bytes peers_link_address(struct peers *p, uint64_t link);
 void peers_dispatch(struct peers *p, enum cluster_effect_kind kind,
                     const struct link_effect *link);
 
+/* The files of TLS were read anew (tls_reload()): on_withdrawn for each link whose peer they
+ * would not let in any more, from inside this call. How many. */
+size_t peers_review(struct peers *p);
+
 /* Writes what is queued now. Happens by itself at the end of every turn of the loop. */
 void peers_flush(struct peers *p);
 
@@ -85,6 +90,7 @@ void peers_close(struct peers **p); /* accepts a pointer to NULL */
     X(too_large, "links ended for a frame over its limit")                                     \
     X(tls_unasked,                                                                             \
       "links ended because the other side speaks TLS, and this node was not told to")          \
+    X(withdrawn, "links whose peer's secret or certificate was withdrawn: renewed, or ended")  \
     X(unknown_kinds, "messages passed over: a kind that this build does not know")             \
     X(no_room, "bodies received without room for them")                                        \
     X(unsent_full, "links ended for too much that waits to be sent")                           \

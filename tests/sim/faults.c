@@ -1,5 +1,6 @@
 /* What goes wrong, and its end. */
 #include "host.h"
+#include "wire.h"
 
 static void begin_cut(struct sim *s, const struct plan_op *op, int change)
 {
@@ -39,6 +40,8 @@ static void each_conn(struct sim *s, const struct plan_op *op)
             }
             if (op->op == PLAN_HALF) {
                 net_lose(s, c, 1 - end);
+            } else if (op->op == PLAN_RENEW) {
+                wire_renew(s, &c->end[end]);
             }
         }
     }
@@ -137,6 +140,7 @@ static void apply(struct sim *s, const struct plan_op *op, int change)
         break;
     case PLAN_HALF:
     case PLAN_RESET:
+    case PLAN_RENEW:
         each_conn(s, op);
         break;
     case PLAN_DELAY:

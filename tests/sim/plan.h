@@ -78,7 +78,8 @@ enum plant {
     X(HALF, 2)     /* from to: `to` has lost the connections, `from` does not know */          \
     X(RESET, 3)    /* a b lane: connections break, losing any suffix */                        \
     X(DELAY, 2)    /* mean_us ms */                                                            \
-    X(MEMORY, 3)   /* node kib ms: the budget shrinks to what is used plus kib */
+    X(MEMORY, 3)   /* node kib ms: the budget shrinks to what is used plus kib */              \
+    X(RENEW, 2)    /* a b: a wants other connections in place of those with b */
 
 enum op {
 #define OP_ENUM(NAME, ARGS) PLAN_##NAME,

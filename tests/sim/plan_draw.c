@@ -182,7 +182,7 @@ static void draw_post(struct drawing *d, uint32_t inv)
 
 /* --- faults ---------------------------------------------------------------------------- */
 
-#define WEIGHTS_MAX (PLAN_OP_COUNT - PLAN_CRASH)
+#define WEIGHTS_MAX (PLAN_MEMORY - PLAN_CRASH + 1)
 
 static void draw_fault_arguments(struct drawing *d, struct plan_op *op)
 {
@@ -351,6 +351,25 @@ static void draw_strangers(struct plan *p, uint32_t posts, uint64_t span_us, uin
     }
 }
 
+/* Likewise. Secrets rotate on all nodes at about the same time, or on some. */
+static void draw_renewals(struct plan *p, uint64_t seed, uint64_t span_us)
+{
+    struct drawing d = {.plan = p, .rng = {.state = seed * 0xaf251af3b0f025b5u + 3}};
+    uint32_t nodes = p->options.nodes, rounds = percent(&d, 15) ? 1 + below(&d, 4) : 0;
+    for (uint32_t n = 0; n < rounds; n++) {
+        uint64_t at_us = rng_below(&d.rng, span_us);
+        uint32_t spread = PICK(&d, 0, 1, 20, 500), chance = PICK(&d, 20, 60, 100);
+        for (uint32_t i = 0; i < nodes * nodes; i++) {
+            struct plan_op op = {.at_us = at_us + below(&d, spread * MS + 1),
+                                 .op = PLAN_RENEW,
+                                 .arg = {i / nodes, i % nodes}};
+            if (op.arg[0] != op.arg[1] && percent(&d, chance)) {
+                plan_add(p, op);
+            }
+        }
+    }
+}
+
 void plan_draw(struct plan *p, uint64_t seed)
 {
     plan_init(p, seed);
@@ -374,5 +393,6 @@ void plan_draw(struct plan *p, uint64_t seed)
         draw_rolling(p, seed, d.nodes);
     }
     draw_strangers(p, posts, d.span_us, seed);
+    draw_renewals(p, seed, d.span_us);
     plan_sort(p);
 }

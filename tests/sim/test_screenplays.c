@@ -3,6 +3,8 @@
 #include "host.h"
 #include "run.h"
 
+#include "cluster/links.h"
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -232,6 +234,42 @@ static void with_a_token_the_same_client_is_served_at_another_node(void **state)
     fall_curtain();
 }
 
+/* --- links that are renewed ------------------------------------------------------------------
+ */
+
+/* Every pair of nodes, from both sides at once or nearly so, while a client asks every
+ * millisecond: what was on its way on the old links is said again on the new ones. */
+static void while_links_are_renewed_nobody_is_refused(void **state)
+{
+    (void)state;
+    enum { ROUNDS = 4, POSTS = 60, ROUND_MS = 2000 };
+    play(3);
+    plan.options.acks = 2;
+    for (uint32_t n = 0; n < ROUNDS * POSTS; n++) {
+        uint32_t at_ms = n / POSTS * ROUND_MS + n % POSTS;
+        ACT(at_ms, PLAN_POST, n, n % 3, 100, 1, 0, 5000, 0);
+        ACT(at_ms, PLAN_COLLECT, n, (n + 1) % 3, 3000, 0, 0, 0, 0);
+        ACT(at_ms, PLAN_STATUS, n, (n + 2) % 3);
+    }
+    for (uint32_t i = 0; i < ROUNDS * 9; i++) {
+        uint32_t round = i / 9, from = i / 3 % 3, to = i % 3;
+        if (from != to) {
+            ACT(round * ROUND_MS + 30 + from * round, PLAN_RENEW, from, to);
+        }
+    }
+    raise_curtain();
+    run_to(ROUNDS * ROUND_MS);
+    assert_true(cluster_counters(sim.hosts[0]->cluster)->links_opened >= 4 + 4 * ROUNDS);
+    for (uint32_t n = 0; n < ROUNDS * POSTS; n++) {
+        assert_int_equal(inv(n)->delivered_count, 1);
+    }
+    for (uint32_t i = 0; i < sim.ask_count; i++) {
+        enum cluster_effect_kind answer = sim.asks[i].answer;
+        assert_true(answer != CLUSTER_COLLECT_NO_QUORUM && answer != CLUSTER_REFUSED);
+    }
+    fall_curtain();
+}
+
 /* --- accepted work --------------------------------------------------------------------- */
 
 static void home_that_dies_after_the_copy_is_taken_over(void **state)
@@ -428,6 +466,7 @@ int main(void)
         cmocka_unit_test(a_dying_node_takes_no_promises_with_it),
         cmocka_unit_test(who_cancels_steps_before_those_who_wait),
         cmocka_unit_test(with_a_token_the_same_client_is_served_at_another_node),
+        cmocka_unit_test(while_links_are_renewed_nobody_is_refused),
         cmocka_unit_test(home_that_dies_after_the_copy_is_taken_over),
         cmocka_unit_test(home_that_dies_before_the_copy_leaves_no_trace),
         cmocka_unit_test(the_last_of_many_orphans_runs_again),

@@ -209,6 +209,15 @@ void wire_closed(struct host *h, uint64_t link, enum link_end why)
     host_settle(h);
 }
 
+void wire_renew(struct sim *s, const struct net_end *end)
+{
+    struct host *h = host_at(s, end->slot);
+    if (h != NULL && h->incarnation == end->incarnation) {
+        cluster_link_renew(h->cluster, host_now_ms(h), end->link);
+        host_settle(h);
+    }
+}
+
 void wire_close_done(struct host *h, uint64_t link)
 {
     cluster_link_closed(h->cluster, host_now_ms(h), link, LINK_END_OURS);

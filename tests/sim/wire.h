@@ -8,6 +8,7 @@
 
 struct sim;
 struct host;
+struct net_end;
 
 /* A link effect of `h`. */
 void wire_effect(struct host *h, const struct cluster_effect *fx);
@@ -17,6 +18,10 @@ void wire_opened(struct host *h, uint64_t link, uint32_t conn);
 void wire_accepted(struct host *h, uint32_t conn);
 void wire_failed(struct host *h, uint64_t link, enum link_end why);
 void wire_closed(struct host *h, uint64_t link, enum link_end why);
+
+/* The host at that end wants another connection in place of this one. */
+void wire_renew(struct sim *s, const struct net_end *end);
+
 void wire_received(struct host *h, uint64_t link, struct parcel *parcel);
 
 /* The bytes waiting in the system for this link have become few again. */

@@ -1,124 +1,8 @@
 /* TLS without a socket: both ends of a connection in one process, each refusal, each file that
  * cannot be used. */
-#include "lib_certs.h"
-
-#include "base/text.h"
-#include "crypto/tls.h"
+#include "lib_ends.h"
 
 #include <openssl/ssl.h>
-
-#define FLIGHTS_MAX 10
-
-/* One end. What it seals lies in `sent` until the other end pulls it. */
-struct end {
-    struct tls *tls;
-    struct tls_session *session;
-    struct text sent;
-    size_t pulled;
-    struct end *other;
-    size_t room;   /* bytes that may wait in `sent`; 0: any number */
-    bool hangs_up; /* the other end finds the connection closed after what was sent */
-    int rc;        /* of the handshake */
-};
-
-static int pull(void *owner, uint8_t *to, size_t size, size_t *got)
-{
-    struct end *from = ((struct end *)owner)->other;
-    size_t left = from->sent.size - from->pulled;
-    *got = left < size ? left : size;
-    if (*got == 0) {
-        return from->hangs_up ? ERR_CLOSED : 0;
-    }
-    memcpy(to, from->sent.at + from->pulled, *got);
-    from->pulled += *got;
-    return 0;
-}
-
-static bool push(void *owner, struct bytes sealed)
-{
-    struct end *e = owner;
-    if (e->room > 0 && e->sent.size - e->pulled + sealed.size > e->room) {
-        return false;
-    }
-    text_add(&e->sent, sealed);
-    return true;
-}
-
-static struct tls *peer_with_secrets(const char *file, const char *cluster_name)
-{
-    struct errmsg em = {{0}};
-    struct tls *t;
-    const struct tls_config config = {.use = TLS_FOR_PEERS,
-                                      .prefix = "cluster.",
-                                      .secrets = certs_path(file),
-                                      .cluster_name = cluster_name};
-    assert_int_equal(tls_open(&t, &config, &em), 0);
-    return t;
-}
-
-static int open_with_certificate(struct tls **out, enum tls_use use, const char *name,
-                                 struct errmsg *em)
-{
-    char cert[64], key[64];
-    snprintf(cert, sizeof cert, "%s.pem", name);
-    snprintf(key, sizeof key, "%s.key", name);
-    bool for_peers = use == TLS_FOR_PEERS;
-    const char *ca = strcmp(name, "foreign") == 0 ? "other-ca.pem" : "ca.pem";
-    const struct tls_config config = {.use = use,
-                                      .prefix = for_peers ? "cluster." : "",
-                                      .cert = certs_path(cert),
-                                      .key = certs_path(key),
-                                      .ca = for_peers ? certs_path(ca) : NULL,
-                                      .cluster_name =
-                                          strcmp(name, "named") == 0 ? "another" : "callbackd"};
-    return tls_open(out, &config, em);
-}
-
-static struct tls *peer_with_certificate(const char *name)
-{
-    struct errmsg em = {{0}};
-    struct tls *t;
-    assert_int_equal(open_with_certificate(&t, TLS_FOR_PEERS, name, &em), 0);
-    return t;
-}
-
-static void end_open(struct end *e, struct end *other, struct tls *t, bool dials)
-{
-    const struct tls_wire wire = {pull, push, e};
-    *e = (struct end){.tls = t, .other = other, .rc = TLS_WAITS};
-    assert_int_equal(tls_session_new(&e->session, t, dials, &wire), 0);
-}
-
-/* Both ends in turn until neither has anything to do. */
-static void shake(struct end *a, struct end *b)
-{
-    for (int i = 0; i < FLIGHTS_MAX; i++) {
-        a->rc = tls_session_shake(a->session);
-        b->rc = tls_session_shake(b->session);
-    }
-}
-
-static void connect(struct end *a, struct end *b, struct tls *dials, struct tls *accepts)
-{
-    end_open(a, b, dials, true);
-    end_open(b, a, accepts, false);
-    shake(a, b);
-}
-
-static void end_close(struct end *e, bool frees)
-{
-    tls_session_free(&e->session);
-    text_fini(&e->sent);
-    if (frees) {
-        tls_free(&e->tls);
-    }
-}
-
-static void close_both(struct end *a, struct end *b)
-{
-    end_close(a, true);
-    end_close(b, true);
-}
 
 static uint64_t count_of(const struct tls *t, const char *wanted)
 {
@@ -171,26 +55,26 @@ static void nodes_with_one_secret_talk(void **state)
 {
     (void)state;
     struct end a, b;
-    connect(&a, &b, peer_with_secrets("old", "callbackd"),
-            peer_with_secrets("old", "callbackd"));
+    ends_connect(&a, &b, peer_with_secrets("old", "callbackd"),
+                 peer_with_secrets("old", "callbackd"));
     assert_int_equal(a.rc, 0);
     assert_int_equal(b.rc, 0);
     assert_int_equal(count_of(a.tls, "accepted"), 1);
     assert_talks(&a, &b);
     assert_null(tls_session_explain(a.session));
-    close_both(&a, &b);
+    ends_close(&a, &b);
 }
 
 static void nodes_with_certificates_of_one_authority_talk(void **state)
 {
     (void)state;
     struct end a, b;
-    connect(&a, &b, peer_with_certificate("node"), peer_with_certificate("node"));
+    ends_connect(&a, &b, peer_with_certificate("node"), peer_with_certificate("node"));
     assert_int_equal(a.rc, 0);
     assert_int_equal(b.rc, 0);
     assert_true(tls_expires_at_s(a.tls) > 0);
     assert_talks(&a, &b);
-    close_both(&a, &b);
+    ends_close(&a, &b);
 }
 
 /* All the steps of a rotation, each with every pair that may meet in it. */
@@ -203,11 +87,11 @@ static void secrets_rotate_without_a_moment_apart(void **state)
             certs_write("old-new", SECRET_OLD "\n" SECRET_NEW "\n", 0600);
         }
         struct end a, b;
-        connect(&a, &b, peer_with_secrets(meet[i][0], "callbackd"),
-                peer_with_secrets(i == 0 ? "old-new" : meet[i][1], "callbackd"));
+        ends_connect(&a, &b, peer_with_secrets(meet[i][0], "callbackd"),
+                     peer_with_secrets(i == 0 ? "old-new" : meet[i][1], "callbackd"));
         assert_int_equal(a.rc, 0);
         assert_int_equal(b.rc, 0);
-        close_both(&a, &b);
+        ends_close(&a, &b);
     }
 }
 
@@ -218,7 +102,7 @@ static void a_file_that_changed_counts_from_the_next_connection_on(void **state)
     certs_write("changes", SECRET_OLD "\n", 0600);
     struct tls *changes = peer_with_secrets("changes", "callbackd");
     struct tls *old = peer_with_secrets("old", "callbackd");
-    connect(&a, &b, changes, old);
+    ends_connect(&a, &b, changes, old);
     assert_int_equal(a.rc, 0);
 
     certs_write("changes", "no secret\n", 0600);
@@ -226,20 +110,22 @@ static void a_file_that_changed_counts_from_the_next_connection_on(void **state)
     assert_int_equal(tls_reload(changes, &em), ERR_MALFORMED);
     assert_non_null(strstr(em.text, "cluster.secret_file: "));
     assert_non_null(strstr(em.text, "line 1"));
-    connect(&c, &d, changes, old); /* as before */
+    ends_connect(&c, &d, changes, old); /* as before */
     assert_int_equal(c.rc, 0);
     end_close(&c, false);
     end_close(&d, false);
 
     certs_write("changes", SECRET_NEW "\n", 0600);
     assert_int_equal(tls_reload(changes, &em), 0);
-    connect(&c, &d, changes, old);
+    ends_connect(&c, &d, changes, old);
     assert_int_equal(c.rc, ERR_REFUSED);
     assert_int_equal(d.rc, ERR_REFUSED);
-    assert_talks(&a, &b); /* what is open stays open */
+    assert_false(tls_session_is_trusted(a.session));
+    assert_true(tls_session_is_trusted(b.session)); /* its own files did not change */
+    assert_talks(&a, &b); /* what is open stays open until its owner ends it */
     end_close(&c, false);
     end_close(&d, false);
-    close_both(&a, &b);
+    ends_close(&a, &b);
 }
 
 /* --- who does not ------------------------------------------------------------------------ */
@@ -258,20 +144,21 @@ static void a_wrong_secret_is_refused(void **state)
 {
     (void)state;
     struct end a, b;
-    connect(&a, &b, peer_with_secrets("new", "callbackd"),
-            peer_with_secrets("old", "callbackd"));
+    ends_connect(&a, &b, peer_with_secrets("new", "callbackd"),
+                 peer_with_secrets("old", "callbackd"));
     assert_refused(&b, TLS_SECRET, "secret");
     assert_refused(&a, TLS_REJECTED, "rejected-by-peer");
-    close_both(&a, &b);
+    ends_close(&a, &b);
 }
 
 static void the_same_secret_of_another_cluster_is_refused(void **state)
 {
     (void)state;
     struct end a, b;
-    connect(&a, &b, peer_with_secrets("old", "callbackd"), peer_with_secrets("old", "other"));
+    ends_connect(&a, &b, peer_with_secrets("old", "callbackd"),
+                 peer_with_secrets("old", "other"));
     assert_refused(&b, TLS_SECRET, "secret");
-    close_both(&a, &b);
+    ends_close(&a, &b);
 }
 
 static void certificates_that_do_not_belong_are_refused_by_both_sides(void **state)
@@ -287,9 +174,10 @@ static void certificates_that_do_not_belong_are_refused_by_both_sides(void **sta
                 {"named", TLS_NAME, "certificate-name"}};
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         struct end a, b;
-        connect(&a, &b, peer_with_certificate("node"), peer_with_certificate(rows[i].name));
+        ends_connect(&a, &b, peer_with_certificate("node"),
+                     peer_with_certificate(rows[i].name));
         assert_refused(&a, rows[i].why, rows[i].reason);
-        close_both(&a, &b);
+        ends_close(&a, &b);
     }
 }
 
@@ -298,25 +186,25 @@ static void a_dialler_with_a_certificate_that_does_not_belong_is_told(void **sta
 {
     (void)state;
     struct end a, b;
-    connect(&a, &b, peer_with_certificate("late"), peer_with_certificate("node"));
+    ends_connect(&a, &b, peer_with_certificate("late"), peer_with_certificate("node"));
     assert_refused(&b, TLS_EXPIRED, "certificate-expired");
     struct text heard = {0};
     assert_int_equal(read_all(&a, &heard), ERR_IO);
     assert_int_equal(heard.size, 0);
     assert_int_equal(tls_session_failure(a.session), TLS_REJECTED);
-    close_both(&a, &b);
+    ends_close(&a, &b);
 }
 
 static void secrets_and_certificates_do_not_mix(void **state)
 {
     (void)state;
     struct end a, b;
-    connect(&a, &b, peer_with_certificate("node"), peer_with_secrets("old", "callbackd"));
+    ends_connect(&a, &b, peer_with_certificate("node"), peer_with_secrets("old", "callbackd"));
     assert_refused(&b, TLS_SECRET, "secret");
-    close_both(&a, &b);
-    connect(&a, &b, peer_with_secrets("old", "callbackd"), peer_with_certificate("node"));
+    ends_close(&a, &b);
+    ends_connect(&a, &b, peer_with_secrets("old", "callbackd"), peer_with_certificate("node"));
     assert_refused(&a, TLS_SECRET, "secret");
-    close_both(&a, &b);
+    ends_close(&a, &b);
 }
 
 /* --- other clients ----------------------------------------------------------------------- */
@@ -500,14 +388,14 @@ static void a_changed_byte_ends_the_connection(void **state)
     (void)state;
     struct end a, b;
     struct text heard = {0};
-    connect(&a, &b, peer_with_secrets("old", "callbackd"),
-            peer_with_secrets("old", "callbackd"));
+    ends_connect(&a, &b, peer_with_secrets("old", "callbackd"),
+                 peer_with_secrets("old", "callbackd"));
     assert_int_equal(tls_session_write(a.session, bytes_text("payment")), 0);
     a.sent.at[a.sent.size - 1] ^= 1;
     assert_int_equal(read_all(&b, &heard), ERR_IO);
     assert_int_equal(heard.size, 0);
     assert_int_equal(tls_session_failure(b.session), TLS_MALFORMED);
-    close_both(&a, &b);
+    ends_close(&a, &b);
 }
 
 /* --- files ------------------------------------------------------------------------------- */

@@ -167,7 +167,7 @@ void node_open(struct node *n, struct loop *l, const char *name, const char *see
                                   .seed_count = seeds == NULL ? 0 : 1,
                                   .budget = &n->budget,
                                   .tls = world_tls,
-                                  .events = {on_seed, on_opened, on_accepted, on_closed,
+                                  .events = {on_seed, on_opened, on_accepted, on_closed, NULL,
                                              on_message, on_unsent, on_writing, frame_max,
                                              on_trouble, n}};
     if (peers_open(&n->peers, l, &config, &em) != 0) {
