@@ -218,10 +218,10 @@ static void seat_ready(struct cluster *c, struct invocation *inv, uint32_t seat)
 void arbiter_ready(struct cluster *c, struct invocation *inv)
 {
     struct guid guid = inv->guid;
-    for (uint32_t i = 0; i < MSG_ARBITERS_MAX; i++) {
-        inv = store_find(c, &guid); /* the last vote may have ended it */
-        if (inv != NULL && inv->extra != 0 && inv_has_seat(inv, i)) {
+    for (uint32_t i = 0; i < MSG_ARBITERS_MAX && inv != NULL && inv->extra != 0; i++) {
+        if (inv_has_seat(inv, i)) {
             seat_ready(c, inv, i);
+            inv = store_find(c, &guid); /* that vote may have ended it */
         }
     }
 }

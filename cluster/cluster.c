@@ -29,16 +29,6 @@ enum {
 /* Before all that can be: an entry may be older than this node. */
 #define EPOCH_BACK_MS ((uint64_t)1 << 36)
 
-static void *invocation_at(const void *owner, uint32_t handle)
-{
-    return inv_at(owner, handle);
-}
-
-static void *watch_at(const void *owner, uint32_t handle)
-{
-    return pool_at(&((const struct cluster *)owner)->watches, handle);
-}
-
 static uint64_t entry_due_at(const void *owner, const void *item)
 {
     return store_deadline_ms(owner, item);
@@ -75,14 +65,11 @@ static int copy_texts(struct cluster *c, const struct cluster_config *config)
 static int init_tables(struct cluster *c)
 {
     uint64_t key = rng_next(&c->rng);
-    struct table_config by_guid = {.at = invocation_at,
-                                   .owner = c,
+    struct table_config by_guid = {.pool = &c->invocations,
                                    .next_offset = offsetof(struct invocation, hash_next),
                                    .key = key};
-    struct table_config watched = {.at = watch_at,
-                                   .owner = c,
-                                   .next_offset = offsetof(struct watch, hash_next),
-                                   .key = key};
+    struct table_config watched = {
+        .pool = &c->watches, .next_offset = offsetof(struct watch, hash_next), .key = key};
     struct wheel_config deadlines = {.pool = &c->invocations,
                                      .link_offset = offsetof(struct invocation, wheel),
                                      .due_at_ms = entry_due_at,

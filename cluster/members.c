@@ -26,11 +26,6 @@ enum {
     ALONE_MS = 2000, /* without seeds that answer */
 };
 
-static void *link_at(const void *owner, uint32_t handle)
-{
-    return pool_at(&((const struct members *)owner)->link_pool, handle);
-}
-
 /* A sum, so that each comes and goes by itself. */
 static uint64_t share_of(const struct guid *id)
 {
@@ -62,8 +57,7 @@ int members_init(struct cluster *c)
     ms->tick_at_ms = ms->all_due_ms = c->now_ms;
     ms->addresses.key = ms->seed_addresses.key = c->config.seed;
     c->members = ms;
-    struct table_config config = {.at = link_at,
-                                  .owner = ms,
+    struct table_config config = {.pool = &ms->link_pool,
                                   .next_offset = offsetof(struct link, hash_next),
                                   .key = rng_next(&c->rng)};
     ms->graves = calloc(GRAVES_MAX, sizeof *ms->graves);

@@ -77,11 +77,6 @@ struct op *ops_by_number(const struct cluster *c, uint64_t number)
     return number == 0 ? NULL : find(c, &c->by_number, number);
 }
 
-static void *ticket_at(const void *owner, uint32_t handle)
-{
-    return op_at(owner, handle);
-}
-
 static void *number_at(const void *owner, uint32_t handle)
 {
     return &op_at(owner, handle)->number;
@@ -99,10 +94,8 @@ int ops_init(struct cluster *c, uint64_t hash_key)
     struct wheel_config wheel = {
         .pool = &c->ops, .link_offset = offsetof(struct op, wheel), .due_at_ms = due_at};
     wheel_init(&c->op_timers, &wheel, c->now_ms);
-    struct table_config by_ticket = {.at = ticket_at,
-                                     .owner = c,
-                                     .next_offset = offsetof(struct op, ticket_next),
-                                     .key = hash_key};
+    struct table_config by_ticket = {
+        .pool = &c->ops, .next_offset = offsetof(struct op, ticket_next), .key = hash_key};
     struct table_config by_number = {.at = number_at,
                                      .owner = c,
                                      .next_offset = offsetof(struct op, number_next) -

@@ -9,11 +9,6 @@
 
 #define REGISTRATION_CHARGE (sizeof(struct registration) + 4) /* bytes */
 
-static void *at(const void *owner, uint32_t handle)
-{
-    return pool_at(&((const struct registry *)owner)->pool, handle);
-}
-
 static uint64_t due_at(const void *owner, const void *item)
 {
     (void)owner;
@@ -28,8 +23,7 @@ int registry_init(struct registry *r, struct budget *budget, uint64_t hash_key, 
                                  .link_offset = offsetof(struct registration, wheel),
                                  .due_at_ms = due_at};
     wheel_init(&r->wheel, &wheel, now_ms);
-    struct table_config table = {.at = at,
-                                 .owner = r,
+    struct table_config table = {.pool = &r->pool,
                                  .next_offset = offsetof(struct registration, hash_next),
                                  .key = hash_key};
     return table_init(&r->table, &table);

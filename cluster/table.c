@@ -12,7 +12,8 @@
 
 static void *item_at(const struct table *t, uint32_t handle)
 {
-    return t->config.at(t->config.owner, handle);
+    return t->config.pool != NULL ? pool_at(t->config.pool, handle)
+                                  : t->config.at(t->config.owner, handle);
 }
 
 static uint32_t *next_of(const struct table *t, uint32_t handle)
@@ -37,7 +38,9 @@ int table_init(struct table *t, const struct table_config *config)
 {
     *t = (struct table){.config = *config, .bucket_count = FIRST_COUNT, .low = FIRST_COUNT};
     t->segments = calloc(8, sizeof *t->segments);
-    if (t->segments == NULL) {
+    t->last = calloc(1, sizeof *t->last);
+    if (t->segments == NULL || t->last == NULL) {
+        table_fini(t);
         return ERR_NOMEM;
     }
     t->segment_room = 8;
@@ -56,6 +59,7 @@ void table_fini(struct table *t)
         free(t->segments[i]);
     }
     free(t->segments);
+    free(t->last);
     *t = (struct table){0};
 }
 
@@ -145,10 +149,14 @@ int table_add(struct table *t, uint32_t handle)
 
 uint32_t table_find(const struct table *t, const struct guid *key)
 {
+    if (*t->last != 0 && guid_equal(item_at(t, *t->last), key)) {
+        return *t->last;
+    }
     uint32_t handle = *bucket_at(t, bucket_of(t, key));
     while (handle != 0) {
         const void *item = item_at(t, handle);
         if (guid_equal(item, key)) {
+            *t->last = handle;
             return handle;
         }
         handle = *(const uint32_t *)(const void *)((const char *)item + t->config.next_offset);
@@ -180,6 +188,9 @@ void table_remove(struct table *t, uint32_t handle)
     }
     *link = *next_of(t, handle);
     t->count--;
+    if (*t->last == handle) {
+        *t->last = 0;
+    }
     if (t->bucket_count > FIRST_COUNT && t->count < t->bucket_count / 2) {
         shrink(t);
     }

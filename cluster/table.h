@@ -3,24 +3,27 @@
  * number of items down as well as up. Buckets are 32-bit handles, chains run through the
  * items, so an item costs about four bytes here.
  *
- * The items belong to the owner, who tells where an item lies. Its key must be its first 16
- * bytes, and not change while it is in the table.
+ * The items belong to the owner, who tells where an item lies: in a pool, or elsewhere. Its key
+ * must not change while it is in the table.
  */
 #ifndef CLUSTER_TABLE_H
 #define CLUSTER_TABLE_H
 
+#include "cluster/pool.h"
 #include "proto/guid.h"
 
 struct table_config {
-    void *(*at)(const void *owner, uint32_t handle);
+    const struct pool *pool; /* the items are there, with the key at their beginning, or else */
+    void *(*at)(const void *owner, uint32_t handle); /* this says where the key of one is */
     const void *owner;
-    size_t next_offset; /* of the item's uint32_t link */
+    size_t next_offset; /* from the key to the item's uint32_t link */
     uint64_t key;       /* makes collisions unpredictable */
 };
 
 struct table {
     struct table_config config;
     uint32_t **segments;
+    uint32_t *last; /* what was found last: often it is asked for again; 0: nothing */
     uint32_t segment_room;
     uint32_t segment_count;
     uint32_t bucket_count; /* >= the first segment's */

@@ -38,14 +38,16 @@ static uint32_t add(struct pool *pool, struct table *t, uint32_t number)
 
 #define COUNT 20000u
 
-static void all_are_found_and_nothing_else(void **state)
+static void all_are_found(bool in_pool)
 {
-    (void)state;
     struct pool pool;
     struct table t;
     pool_init(&pool, sizeof(struct item), &pool);
-    struct table_config config = {
-        .at = at, .owner = &pool, .next_offset = offsetof(struct item, next), .key = 99};
+    struct table_config config = {.pool = in_pool ? &pool : NULL,
+                                  .at = in_pool ? NULL : at,
+                                  .owner = &pool,
+                                  .next_offset = offsetof(struct item, next),
+                                  .key = 99};
     assert_int_equal(table_init(&t, &config), 0);
     static uint32_t handles[COUNT];
     struct rng rng = {.state = 5};
@@ -61,6 +63,9 @@ static void all_are_found_and_nothing_else(void **state)
             table_remove(&t, handles[i]);
             pool_free(&pool, handles[i]);
             handles[i] = 0;
+            assert_int_equal(table_find(&t, &key), 0);
+        } else if (handles[i] == 0 && rng_below(&rng, 4) == 0) {
+            handles[i] = add(&pool, &t, i); /* the handle may have been another's before */
         }
     }
     struct guid stranger = key_of(COUNT + 1);
@@ -79,10 +84,23 @@ static void all_are_found_and_nothing_else(void **state)
     pool_fini(&pool);
 }
 
+static void all_in_a_pool_are_found_and_nothing_else(void **state)
+{
+    (void)state;
+    all_are_found(true);
+}
+
+static void all_elsewhere_are_found_and_nothing_else(void **state)
+{
+    (void)state;
+    all_are_found(false);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(all_are_found_and_nothing_else),
+        cmocka_unit_test(all_in_a_pool_are_found_and_nothing_else),
+        cmocka_unit_test(all_elsewhere_are_found_and_nothing_else),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
