@@ -179,11 +179,11 @@ static bool lacks(const struct cluster *c, const struct invocation *inv, bool is
                              : is_ready_there || !takeover_has_request(c, inv);
 }
 
-/* No other arbiter lives that might have a copy. */
+/* No other arbiter lives that might have a copy, nor the heir of one. */
 static bool is_last(const struct cluster *c, const struct invocation *inv)
 {
     for (uint32_t i = 0; i < inv->arbiter_count; i++) {
-        uint16_t node = inv_arbiter(inv, i);
+        uint16_t node = seats_voter(c, &inv->guid, inv_arbiter(inv, i), i);
         if (node != SELF && !trust_is_dead(c, node)) {
             return false;
         }

@@ -341,6 +341,28 @@ static void the_last_of_many_orphans_is_offered(void **state)
     fall_curtain();
 }
 
+/* Node 1 has a part of the request, node 2 left its copy to node 3, and then the home dies. */
+static void an_orphan_runs_where_an_heir_has_its_copy(void **state)
+{
+    (void)state;
+    play(4);
+    plan.seed = 9; /* so they are chosen */
+    plan.options.bandwidth = 2000;
+    plan.options.skew = 0;
+    ACT(0, PLAN_POST, 0, 0, 700000, 3000, 0, 20000, 0);
+    ACT(90, PLAN_CLOG, 0, 1, 1, 6000);
+    ACT(800, PLAN_DRAIN, 2);
+    ACT(2500, PLAN_CRASH, 0, 0);
+    ACT(4000, PLAN_COLLECT, 0, 3, 6000, 0, 0, 0, 0);
+    raise_curtain();
+    run_to(2400);
+    assert_int_equal(inv(0)->holder_count, 1);
+    run_to(9000);
+    assert_int_equal(inv(0)->started_count, 2);
+    assert_int_equal(question(0)->answer, CLUSTER_COLLECT_SERVE);
+    fall_curtain();
+}
+
 static void poison_kills_two_nodes_and_no_third(void **state)
 {
     (void)state;
@@ -471,6 +493,7 @@ int main(void)
         cmocka_unit_test(home_that_dies_before_the_copy_leaves_no_trace),
         cmocka_unit_test(the_last_of_many_orphans_runs_again),
         cmocka_unit_test(the_last_of_many_orphans_is_offered),
+        cmocka_unit_test(an_orphan_runs_where_an_heir_has_its_copy),
         cmocka_unit_test(poison_kills_two_nodes_and_no_third),
         cmocka_unit_test(old_callbacks_need_a_majority_and_new_ones_do_not_wait_for_it),
         cmocka_unit_test(available_mode_serves_both_sides_and_counts_it),
