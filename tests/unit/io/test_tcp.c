@@ -6,7 +6,7 @@
 #include <stdlib.h>
 
 #define TURNS_MAX  1000000 /* of the loop, for what must happen */
-#define BLOCK_SIZE (4u << 20)
+#define BLOCK_SIZE (16u << 20)
 
 struct end {
     struct tcp_stream *stream;
