@@ -2,7 +2,7 @@
 #include "cmocka_first.h"
 #include "http/http_waits.h"
 
-#define WAITERS 5
+#define WAITERS 100
 
 static struct loop *loop;
 static struct http_waits waits;
@@ -86,6 +86,23 @@ static void span_of_zero_is_for_ever(void **state)
     assert_int_equal(due_count, 0);
 }
 
+/* Who came together goes a few at a time: the others have their turn between them. */
+static void many_that_are_due_at_once_end_in_several_turns(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < WAITERS; i++) {
+        http_wait_begin(&waits, &waiters[i], HTTP_WAIT_HEAD);
+    }
+    while (due_count < WAITERS) {
+        unsigned before = due_count;
+        loop_turn(loop, true);
+        assert_true(due_count - before <= 8);
+    }
+    for (unsigned i = 0; i < WAITERS; i++) {
+        assert_ptr_equal(due[i], &waiters[i]);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -94,6 +111,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(ended_wait_is_never_due_and_renewed_one_later, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(span_of_zero_is_for_ever, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(many_that_are_due_at_once_end_in_several_turns, set_up,
+                                        tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
