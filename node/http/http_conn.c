@@ -390,6 +390,7 @@ static uint8_t *on_room(void *owner, size_t *size)
     }
     if (c->state == HTTP_CONN_BODY && !x->head.is_chunked) {
         *size = x->body->size - x->body_filled;
+        *size = *size < HTTP_BODY_PIECE ? *size : HTTP_BODY_PIECE;
         return x->body->data + x->body_filled;
     }
     *size = HTTP_CHUNK_SIZE;
@@ -403,14 +404,16 @@ static void on_data(void *owner, struct bytes data)
         return;
     }
     bool is_direct = data.at != c->server->chunk;
+    size_t size = data.size;
     if (c->state == HTTP_CONN_BODY || c->state == HTTP_CONN_SKIP) {
         c->x->moved += data.size;
     }
     if (takes_input(c) && c->held.size == 0) {
         feed(c, &data);
     }
-    /* libuv would read on because its buffer was filled: one syscall for nothing. */
-    c->pass_once = is_direct && c->state != HTTP_CONN_BODY;
+    /* libuv would read on because its buffer was filled: one syscall for nothing at the end of
+     * a body, and before that the others' turn. */
+    c->pass_once = is_direct && (c->state != HTTP_CONN_BODY || size == HTTP_BODY_PIECE);
     if (c->state == HTTP_CONN_LAST) {
         leave(c, data.size > 0);
     } else if (data.size > 0 && c->state != HTTP_CONN_CLOSED) {

@@ -27,6 +27,7 @@
 #include "io/address.h"
 
 #define HTTP_CHUNK_SIZE 16384u /* bytes read at a time, when not into a body */
+#define HTTP_BODY_PIECE 65536u /* of a body, read in one turn of the loop */
 #define HTTP_HELD_MAX   16384u /* bytes of pipelined requests; then reading stops */
 #define HTTP_SKIP_MAX                                                                          \
     65536u                   /* bytes of an unwanted body that are read to keep a connection   \

@@ -3,11 +3,15 @@
 #include "io/tcp_stream.h"
 
 #include <assert.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 #include <uv.h>
 
-#define LISTEN_BACKLOG  1024 /* connections the system holds for us */
-#define ACCEPT_AGAIN_MS 100u /* after a connection found no memory */
+#define LISTEN_BACKLOG  1024  /* connections the system holds for us */
+#define ACCEPT_AGAIN_MS 100u  /* after a connection found no memory */
+#define UNSENT_SIZE     65536 /* bytes that the system holds of what a client has no room for */
 
 /* libuv goes on accepting only after the announced connection was taken. So one that found
  * no memory stays announced, and `again` asks the owner once more. */
@@ -87,6 +91,21 @@ static int listen_error(int uv_error, const union address *at, struct errmsg *em
     return err_set(em, ERR_IO, "cannot listen on %s: %s", text, uv_strerror(uv_error));
 }
 
+/* Accepted connections inherit these (Linux), so that none costs a call of the system for them.
+ *
+ * TCP_NODELAY: answers leave at once. TCP_NOTSENT_LOWAT: what a client does not read waits in
+ * our memory, where it is counted, and not in the system's, which would copy megabytes for
+ * everyone who is deaf. A refusal does no harm. */
+static void set_inherited(const uv_tcp_t *tcp)
+{
+    static const int on = 1, unsent_size = UNSENT_SIZE;
+    uv_os_fd_t fd;
+    if (uv_fileno((const uv_handle_t *)tcp, &fd) == 0) {
+        (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+        (void)setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &unsent_size, sizeof unsent_size);
+    }
+}
+
 int tcp_listener_open(struct tcp_listener **out, struct loop *loop, const union address *at,
                       const struct tcp_listener_events *events, struct errmsg *em)
 {
@@ -105,6 +124,7 @@ int tcp_listener_open(struct tcp_listener **out, struct loop *loop, const union 
     l->handles_open = 2;
     rc = uv_tcp_bind(&l->tcp, &at->any, 0); /* sets SO_REUSEADDR */
     if (rc == 0) {
+        set_inherited(&l->tcp);
         rc = uv_listen((uv_stream_t *)&l->tcp, LISTEN_BACKLOG, on_uv_connection);
     }
     if (rc != 0) {

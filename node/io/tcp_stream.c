@@ -69,7 +69,6 @@ int tcp_stream_accept(struct tcp_stream **out, struct tcp_listener *l,
         tcp_stream_close(s);
         return ERR_CLOSED;
     }
-    uv_tcp_nodelay(&s->tcp, 1); /* an optimisation: a refusal does no harm */
     struct tls *tls = events->on_room == NULL ? NULL : tcp_listener_tls(l);
     if (tls != NULL && tcp_secure_new(s, tcp_listener_loop(l), tls) != 0) {
         tcp_stream_close(s);

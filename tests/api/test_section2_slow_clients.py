@@ -100,3 +100,16 @@ def test_a_reader_that_takes_a_little_now_and_then_is_let_go(slow_node):
         assert connections(slow_node) == before
         assert 0 < taken < len(body)
     assert slow_node.collect(guid, wait=0).body == body
+
+
+def test_what_a_deaf_client_did_not_read_was_not_collected(slow_node):
+    """`limits.write_timeout_ms`: what is not read waits in the node, not in the system, so that
+    a callback of any size that nobody read can be collected by another"""
+    body = bytes(512 << 10)
+    guid = slow_node.post('echo', body)
+    wait_until(lambda: slow_node.call('HEAD', f'/v1/callbacks/{guid}').status == 200)
+    with Raw(slow_node.api, receive_buffer=4096) as raw:
+        raw.send(f'GET /v1/callbacks/{guid} HTTP/1.1\r\nHost: x\r\n\r\n')
+        time.sleep(2)  # longer than it may stand still
+    answer = slow_node.collect(guid, wait=5000)
+    assert (answer.status, answer.body == body) == (200, True)

@@ -127,13 +127,16 @@ class Deaf:
     def __init__(self, address, first=b''):
         self.socket = connect(address, 4096)
         self.socket.setblocking(False)
-        self.left = memoryview(first + self.QUESTION * DEAF_QUESTIONS)
+        self.left = [memoryview(first)] * bool(first)  # all share the bytes of one question
+        self.left += [memoryview(self.QUESTION)] * DEAF_QUESTIONS
 
     def go_on(self):
         """False: the node has had enough."""
         try:
             while self.left:
-                self.left = self.left[self.socket.send(self.left[:1 << 20]):]
+                self.left[0] = self.left[0][self.socket.send(self.left[0]):]
+                if not self.left[0]:
+                    del self.left[0]
         except BlockingIOError:
             pass
         except OSError:
