@@ -117,7 +117,9 @@ void final_note_answer(struct sim *s, const struct ask *a, const struct cluster_
 {
     const struct record *r = &s->records[a->record];
     bool was_late = fx->kind == CLUSTER_COLLECT_GONE && r->delivered_count > 0;
-    if (fx->kind != CLUSTER_COLLECT_SERVE && !was_late) {
+    bool is_full =
+        fx->kind == CLUSTER_COLLECT_NO_QUORUM && !truth_has_room(host_at(s, a->slot), r);
+    if (fx->kind != CLUSTER_COLLECT_SERVE && !was_late && !is_full) {
         sim_fail(s, "L2", "nothing is wrong, and ask %u about inv %u gets effect %u",
                  (unsigned)(a - s->asks), r->inv, (unsigned)fx->kind);
     }

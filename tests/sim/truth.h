@@ -140,6 +140,9 @@ void truth_check_view(struct sim *s, const struct record *r, const struct host *
 /* 404 of `r`: it must not exist any more, or be out of reach. */
 void truth_check_unknown(struct sim *s, const struct record *r, const struct host *h);
 
+/* Could that node hold its body? Else all it can answer is 503. */
+bool truth_has_room(const struct host *h, const struct record *r);
+
 /* 503 for want of arbiters. */
 void truth_check_no_quorum(struct sim *s, const struct record *r, const struct ask *a);
 

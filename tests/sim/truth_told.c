@@ -124,11 +124,16 @@ static bool undisturbed_since(const struct sim *s, uint64_t at_us)
     return s->history.faults_active == 0 && s->history.trouble_us + CALM_MS * 1000ull < at_us;
 }
 
+bool truth_has_room(const struct host *h, const struct record *r)
+{
+    return h == NULL || h->budget.limit - h->budget.used > r->size;
+}
+
 void truth_check_no_quorum(struct sim *s, const struct record *r, const struct ask *a)
 {
     const struct host *h = host_at(s, a->slot);
-    if (h != NULL && h->finishing) {
-        return; /* it serves nobody any more */
+    if (!truth_has_room(h, r) || (h != NULL && h->finishing)) {
+        return; /* or it serves nobody any more */
     }
     bool all = r->arbiter_count > 0 || !s->died[r->home_incarnation];
     for (uint32_t i = 0; i < r->arbiter_count; i++) {
