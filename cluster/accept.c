@@ -13,6 +13,7 @@
 #include "cluster/store.h"
 #include "cluster/streams.h"
 #include "cluster/takeover.h"
+#include "cluster/terms.h"
 #include "cluster/trust.h"
 
 #include <assert.h>
@@ -159,6 +160,10 @@ void accept_timeout(struct cluster *c, struct op *op)
         entrust_timeout(c, op, inv);
         return;
     }
+    if (op->kind == CLUSTER_OP_TURN) {
+        terms_timeout(c, op, inv);
+        return;
+    }
     c->counters.accept_timeouts++;
     refuse(c, op, inv);
 }
@@ -217,7 +222,7 @@ void accept_on_ack(struct cluster *c, uint16_t from, const struct msg_ack *m)
         entrust_on_ack(c, op, inv, m->attempt);
         return;
     }
-    if (!note_answer(op, inv, from)) {
+    if (op->kind != CLUSTER_OP_ACCEPT || !note_answer(op, inv, from)) {
         return;
     }
     op->acks++;

@@ -2,10 +2,12 @@
 
 #include "cluster/claims.h"
 #include "cluster/handoff.h"
+#include "cluster/members.h"
 #include "cluster/places.h"
 #include "cluster/publish.h"
 #include "cluster/send.h"
 #include "cluster/store.h"
+#include "cluster/terms.h"
 #include "cluster/trust.h"
 
 #include <assert.h>
@@ -28,6 +30,7 @@ static void tell_granted(struct cluster *c, const struct invocation *inv,
     m.grant.no = (struct msg_claim_no){nodes_at(&c->nodes, place->node)->id, place->counter};
     m.grant.ready = inv_is_ready(inv);
     m.grant.has_payload = inv->has_payload;
+    terms_tell(c, inv, &m.grant.term);
     if (place->node == SELF) {
         claims_on_grant(c, SELF, &m.grant);
     } else {
@@ -42,6 +45,10 @@ static void tell_denied(struct cluster *c, const struct guid *guid, uint16_t nod
     m.deny.guid = *guid;
     m.deny.no = (struct msg_claim_no){nodes_at(&c->nodes, node)->id, counter};
     m.deny.why = (uint8_t)why;
+    const struct invocation *inv = c->turned_count == 0 ? NULL : store_find(c, guid);
+    if (inv != NULL) {
+        terms_tell(c, inv, &m.deny.term);
+    }
     if (node == SELF) { /* it had asked one that has left its seat to us */
         claims_on_deny(c, SELF, &m.deny);
     } else {
@@ -117,6 +124,9 @@ enum arbiter_answer arbiter_claim(struct cluster *c, struct invocation *inv,
     if (*places_find(c, &s->holders, claim->node, claim->counter) != 0) {
         return ARBITER_GRANTED;
     }
+    if (terms_is_asking(c, inv)) {
+        return ARBITER_FULL;
+    }
     if (claim->purpose == CLAIM_CANCEL && !inv_is_ready(inv) && !inv->is_bound &&
         !is_canceling(c, s)) {
         places_step_back(c, s);
@@ -191,6 +201,20 @@ static void break_promises(struct cluster *c, struct seat *s)
     }
 }
 
+/* Those who have the vote of that seat hear of it again. The entry may end of it. */
+static void tell_holders(struct cluster *c, struct invocation *inv, const struct seat *s)
+{
+    struct place told[HOLDERS_MAX];
+    uint32_t count = 0;
+    for (uint32_t handle = s->holders; handle != 0; handle = told[count++].next) {
+        told[count] = *place_at(c, handle);
+    }
+    struct guid guid = inv->guid;
+    for (uint32_t i = 0; i < count && store_find(c, &guid) == inv; i++) {
+        tell_granted(c, inv, &told[i]);
+    }
+}
+
 static void seat_ready(struct cluster *c, struct invocation *inv, uint32_t seat)
 {
     struct seat *s = &extra_at(c, inv->extra)->seats[seat];
@@ -204,14 +228,17 @@ static void seat_ready(struct cluster *c, struct invocation *inv, uint32_t seat)
         pass_on(c, inv, seat);
         return;
     }
-    struct place told[HOLDERS_MAX];
-    uint32_t count = 0;
-    for (uint32_t handle = s->holders; handle != 0; handle = told[count++].next) {
-        told[count] = *place_at(c, handle);
-    }
-    struct guid guid = inv->guid;
-    for (uint32_t i = 0; i < count && store_find(c, &guid) == inv; i++) {
-        tell_granted(c, inv, &told[i]);
+    tell_holders(c, inv, s);
+}
+
+void arbiter_tell_promised(struct cluster *c, const struct guid *guid)
+{
+    for (uint32_t i = 0; i < MSG_ARBITERS_MAX; i++) {
+        struct invocation *inv = store_find(c, guid);
+        if (inv == NULL || inv->extra == 0 || inv_is_ready(inv)) {
+            return;
+        }
+        tell_holders(c, inv, &extra_at(c, inv->extra)->seats[i]);
     }
 }
 
@@ -317,30 +344,6 @@ void arbiter_taken(struct cluster *c, struct invocation *inv, const struct arbit
     }
 }
 
-bool arbiter_holds(const struct cluster *c, const struct invocation *inv, uint16_t node,
-                   uint64_t counter)
-{
-    bool holds = false;
-    for (uint32_t i = 0; i < MSG_ARBITERS_MAX && inv->extra != 0; i++) {
-        struct seat *s = &extra_at(c, inv->extra)->seats[i];
-        holds = holds || *places_find(c, &s->holders, node, counter) != 0;
-    }
-    return holds;
-}
-
-bool arbiter_holds_for_node(const struct cluster *c, const struct invocation *inv,
-                            uint16_t node)
-{
-    bool holds = false;
-    for (uint32_t i = 0; i < MSG_ARBITERS_MAX && inv->extra != 0; i++) {
-        uint32_t handle = extra_at(c, inv->extra)->seats[i].holders;
-        for (; handle != 0; handle = place_at(c, handle)->next) {
-            holds = holds || place_at(c, handle)->node == node;
-        }
-    }
-    return holds;
-}
-
 /* --- the end ---------------------------------------------------------------------------------
  */
 
@@ -351,6 +354,19 @@ static void end_all(struct cluster *c, struct invocation *inv, const enum msg_de
         chain_end(c, &inv->guid, &s->holders, why);
         chain_end(c, &inv->guid, &s->line, why);
         *s = (struct seat){0};
+    }
+}
+
+void arbiter_vacate(struct cluster *c, struct invocation *inv, uint32_t seats)
+{
+    static const enum msg_deny_why why = DENY_FULL;
+    for (uint32_t i = 0; i < MSG_ARBITERS_MAX && inv->extra != 0; i++) {
+        struct seat *s = &extra_at(c, inv->extra)->seats[i];
+        if ((seats >> i & 1u) != 0) {
+            chain_end(c, &inv->guid, &s->holders, &why);
+            chain_end(c, &inv->guid, &s->line, &why);
+            *s = (struct seat){0};
+        }
     }
 }
 
@@ -367,35 +383,6 @@ void arbiter_forget(struct cluster *c, struct invocation *inv)
 
 /* --- leaving -------------------------------------------------------------------------------
  */
-
-static uint32_t describe_chain(const struct cluster *c, uint32_t handle, uint32_t seat,
-                               bool waits, struct msg_place *out)
-{
-    uint32_t n = 0;
-    for (; handle != 0; handle = place_at(c, handle)->next) {
-        const struct place *p = place_at(c, handle);
-        out[n++] = (struct msg_place){.seat = (uint8_t)seat,
-                                      .waits = waits,
-                                      .purpose = p->purpose,
-                                      .no = {nodes_at(&c->nodes, p->node)->id, p->counter},
-                                      .token = p->token};
-    }
-    return n;
-}
-
-uint32_t arbiter_describe(const struct cluster *c, const struct invocation *inv, uint32_t seats,
-                          struct msg_place out[MSG_PLACES_MAX])
-{
-    uint32_t n = 0;
-    for (uint32_t i = 0; i < MSG_ARBITERS_MAX && inv->extra != 0; i++) {
-        const struct seat *s = &extra_at(c, inv->extra)->seats[i];
-        if ((seats >> i & 1u) != 0) {
-            n += describe_chain(c, s->holders, i, false, out + n);
-            n += describe_chain(c, s->line, i, true, out + n);
-        }
-    }
-    return n;
-}
 
 static bool put_place(struct cluster *c, const struct guid *guid, struct extra *x,
                       const struct msg_place *from)
@@ -498,6 +485,12 @@ void arbiter_on_claim(struct cluster *c, uint16_t from, const struct msg_claim *
     bool is_known = inv != NULL && inv_is_of(c, inv, names_find_tenant(&c->names, m->tenant));
     if (!is_known || (!inv_is_arbiter(inv, SELF) && m->seat == 0)) {
         tell_denied(c, &m->guid, from, m->no.counter, why_not_here(c, m)); /* A3 */
+        return;
+    }
+    const struct member *asker = members_of_node(c, from);
+    if (terms_of(c, inv) > 0 && (asker == NULL || !asker->takes_terms)) {
+        tell_denied(c, &m->guid, from, m->no.counter,
+                    DENY_FULL); /* it would count it wrongly */
         return;
     }
     uint32_t seat = m->seat == 0 ? own_index(inv) : m->seat - 1u;

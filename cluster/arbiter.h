@@ -72,6 +72,15 @@ void arbiter_taken(struct cluster *c, struct invocation *inv, const struct arbit
 bool arbiter_holds(const struct cluster *c, const struct invocation *inv, uint16_t node,
                    uint64_t counter);
 
+/* Is a vote that counts given, by any of its seats here? */
+bool arbiter_has_given(const struct cluster *c, const struct invocation *inv);
+
+/* Those seats (bits) are given to others: who has a promise there, or waits, asks again. */
+void arbiter_vacate(struct cluster *c, struct invocation *inv, uint32_t seats);
+
+/* Who was promised a vote here is told so again, and of the term. The entry may end of it. */
+void arbiter_tell_promised(struct cluster *c, const struct guid *guid);
+
 /* Is any vote of this entry with that node? */
 bool arbiter_holds_for_node(const struct cluster *c, const struct invocation *inv,
                             uint16_t node);

@@ -6,6 +6,7 @@
 #include "cluster/locate.h"
 #include "cluster/ops.h"
 #include "cluster/store.h"
+#include "cluster/terms.h"
 #include "cluster/trust.h"
 #include "cluster/votes.h"
 #include "cluster/watch.h"
@@ -156,15 +157,39 @@ void claims_on_grant(struct cluster *c, uint16_t node, const struct msg_grant *m
         return;
     }
     struct vote *v = &op->votes[i];
+    bool asks = op->phase == OP_ASKING;
+    bool is_news = asks && votes_learn(c, op, &m->term);
+    if (op->watch == 0) {
+        claim_release_one(c, &m->guid, node,
+                          m->no.counter); /* another has ended it meanwhile */
+        return;
+    }
+    struct msg_term known;
+    watch_term(c, watch_of(c, op), &known);
+    if (asks && !is_news && !terms_are_same(&known, &m->term)) {
+        v->state = VOTE_REFUSED; /* of an earlier term: it counts for nothing */
+        claim_release_one(c, &m->guid, node, m->no.counter);
+        votes_judge(c, op);
+        return;
+    }
+    if (is_news && v->state == VOTE_REFUSED) {
+        claim_release_one(c, &m->guid, node, m->no.counter);
+        votes_ask(c, op, true);
+        return;
+    }
     v->node = node; /* its heir, when the one who was asked is leaving */
     v->has_payload = v->has_payload || m->has_payload;
     enum vote_state state =
         m->ready || op->purpose == CLAIM_CANCEL ? VOTE_GRANTED : VOTE_PROMISED;
-    if (v->state == VOTE_GRANTED || v->state == state) {
+    if (!is_news && (v->state == VOTE_GRANTED || v->state == state)) {
         return;
     }
     v->state = (uint8_t)state;
     if (op->phase != OP_ASKING) {
+        return;
+    }
+    if (is_news) {
+        votes_ask(c, op, true);
         return;
     }
     for (uint32_t k = 0; k < MSG_ARBITERS_MAX; k++) {
@@ -211,10 +236,14 @@ void claims_on_deny(struct cluster *c, uint16_t node, const struct msg_deny *m)
     if (op == NULL || op->phase == OP_SERVING || op->phase == OP_BOUND) {
         return;
     }
+    bool is_news = op->phase == OP_ASKING && votes_learn(c, op, &m->term);
+    if (op->watch == 0) {
+        return;
+    }
     switch (m->why) {
     case DENY_HELD:
         op->votes[i].state = VOTE_LINED;
-        votes_judge(c, op);
+        is_news ? votes_ask(c, op, false) : votes_judge(c, op);
         break;
     case DENY_COLLECTED:
     case DENY_EXPIRED:
@@ -235,7 +264,7 @@ void claims_on_deny(struct cluster *c, uint16_t node, const struct msg_deny *m)
         break;
     default:
         op->votes[i].state = VOTE_REFUSED;
-        votes_judge(c, op);
+        is_news ? votes_ask(c, op, false) : votes_judge(c, op);
     }
 }
 

@@ -9,6 +9,7 @@
 #include "cluster/seats.h"
 #include "cluster/send.h"
 #include "cluster/streams.h"
+#include "cluster/terms.h"
 
 static void fill_hello(const struct cluster *c, struct msg *m, enum msg_kind kind,
                        enum msg_lane lane)
@@ -25,6 +26,7 @@ static void fill_hello(const struct cluster *c, struct msg *m, enum msg_kind kin
     m->hello.available = c->config.available;
     m->hello.leaving = c->is_draining;
     m->hello.takes_seats = true;
+    m->hello.takes_terms = true;
 }
 
 void cluster_link_opened(struct cluster *c, uint64_t now_ms, uint64_t id)
@@ -140,6 +142,7 @@ static void link_up(struct cluster *c, struct link *link, struct member *m,
     m->heard_at_ms = c->now_ms;
     m->is_leaving = m->is_leaving || h->leaving;
     m->takes_seats = h->takes_seats;
+    m->takes_terms = h->takes_terms;
     c->counters.links_opened++;
     if (lane == LANE_CONTROL) {
         members_set_state(c, m, MEMBER_ALIVE);
@@ -150,6 +153,7 @@ static void link_up(struct cluster *c, struct link *link, struct member *m,
     }
     streams_start(c, m);
     accept_on_link_up(c, m);
+    terms_wake(c); /* it can have seats now */
     members_wake(c, c->now_ms);
 }
 

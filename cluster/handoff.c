@@ -7,6 +7,7 @@
 #include "cluster/store.h"
 #include "cluster/streams.h"
 #include "cluster/takeover.h"
+#include "cluster/terms.h"
 
 #include <stdlib.h>
 
@@ -173,6 +174,7 @@ static void say(struct cluster *c, const struct invocation *inv, uint8_t seats, 
         m.seat.bound_left_ms = deadline > c->now_ms ? (uint32_t)(deadline - c->now_ms) : 1;
     }
     m.seat.at = places;
+    terms_tell(c, inv, &m.seat.term);
     m.seat.count = arbiter_describe(c, inv, seats, places);
     send_control(c, of(c)->heir, &m);
 }
@@ -350,6 +352,14 @@ static enum msg_seat_why take(struct cluster *c, const struct msg_seat *m, uint3
     }
     if (inv->is_over) {
         return SEAT_TAKEN; /* it needs no votes any more */
+    }
+    struct msg_term own;
+    terms_tell(c, inv, &own);
+    if (!terms_are_same(&own, &m->term) && !terms_is_later(&own, &m->term)) {
+        return SEAT_TAKEN; /* it has no vote in the term that counts */
+    }
+    if (!terms_follow(c, inv, &m->term)) {
+        return SEAT_LACKING;
     }
     *news = m->seats & ~(uint32_t)inv->seats;
     if (!arbiter_inherit(c, inv, m)) {

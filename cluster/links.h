@@ -144,7 +144,8 @@ bool cluster_link_member(const struct cluster *c, uint64_t link, struct cluster_
     X(window_waits)          /* a stream waited for its peer */                                \
     X(handed_over)           /* queued work given away */                                      \
     X(orphans_resolved)      /* ready ones taken care of */                                    \
-    X(seats_given)           /* votes handed to an heir on leaving */
+    X(seats_given)           /* votes handed to an heir on leaving */                          \
+    X(seats_given_again)     /* votes of the dead given to others */
 
 struct cluster_counters {
 #define CLUSTER_COUNTER_FIELD(name) uint64_t name;

@@ -11,6 +11,7 @@
 #include "cluster/store.h"
 #include "cluster/streams.h"
 #include "cluster/takeover.h"
+#include "cluster/terms.h"
 
 #include "base/hash.h"
 
@@ -198,6 +199,7 @@ void members_set_state(struct cluster *c, struct member *m, enum msg_member_stat
         e->final = m->is_buried;
     }
     takeover_wake(c);
+    terms_wake(c);
     register_members_changed(c);
     claims_on_members(c);
     members_wake(c, c->now_ms);
@@ -376,7 +378,7 @@ void members_tick(struct cluster *c)
             tend(c, (enum tend)part);
         }
     }
-    uint64_t next = takeover_tick(c);
+    uint64_t next = earlier(takeover_tick(c), terms_tick(c));
     next = earlier(next, members_drain_tick(c));
     next = earlier(next, register_sweep(c) ? UINT64_MAX : c->now_ms);
     if (c->now_ms >= ms->due_ms[TEND_REST]) {

@@ -40,6 +40,7 @@ struct member {
     bool is_leaving, is_buried;
     bool is_hashed;         /* in members.hash */
     bool takes_seats;       /* it knows how to be an heir */
+    bool takes_terms;       /* and how to have a seat given again */
     bool was_reset;         /* its control link broke since it was last heard */
     uint32_t refused_count; /* dials refused since */
 
@@ -124,6 +125,13 @@ struct handoff {
     struct given open[HANDOFF_OPEN_MAX];
 };
 
+/* terms_walk.c: the cursor over all entries. */
+struct turns {
+    uint16_t origin; /* 0: there is nothing to look for */
+    bool found;      /* in this round */
+    uint64_t seq, round_at_ms;
+};
+
 /* What there is to look at from time to time. Each says when it wants to be looked at again, so
  * that a busy one does not make all members be walked over for the others. */
 enum tend {
@@ -158,6 +166,7 @@ struct members {
     uint64_t changed_at_ms; /* when it last did */
     bool has_unsaid; /* since the last flush something was put into an outbox, and not sent */
     struct handoff handoff;
+    struct turns turns;
 };
 
 /* ERR_NOMEM. */

@@ -134,9 +134,11 @@ void ops_free(struct cluster *c, struct op *op)
     }
     result_drop(&op->result);
     free(op->text);
-    if (op->kind == CLUSTER_OP_ENTRUST) {
+    if (op->kind == CLUSTER_OP_ENTRUST || op->kind == CLUSTER_OP_TURN) {
         nodes_drop(&c->nodes, op->target);
+        nodes_drop(&c->nodes, op->holder);
     }
+    c->turns_open -= op->kind == CLUSTER_OP_TURN;
     pool_free(&c->ops, handle);
 }
 
@@ -157,6 +159,7 @@ static void due(struct cluster *c, struct op *op)
     case CLUSTER_OP_ACCEPT:
     case CLUSTER_OP_EXEC:
     case CLUSTER_OP_ENTRUST:
+    case CLUSTER_OP_TURN:
         accept_timeout(c, op);
         break;
     case CLUSTER_OP_SURVEY:

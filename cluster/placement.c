@@ -53,16 +53,17 @@ static bool is_chosen(uint16_t node, const uint16_t chosen[], uint32_t count)
     return false;
 }
 
-/* The best one that is not chosen yet; 0: none. */
+/* The best one that is not chosen yet; 0: none. `knows_terms`: of those that do. */
 static uint16_t best_of(const struct cluster *c, uint64_t thing, const uint16_t chosen[],
-                        uint32_t count)
+                        uint32_t count, bool knows_terms)
 {
     uint16_t best = 0;
     uint32_t best_apart = 0;
     uint64_t best_weight = 0;
     for (const struct list *l = c->members->all.next; l != &c->members->all; l = l->next) {
         const struct member *m = list_item(l, struct member, link);
-        if (!may_hold(c, m) || is_chosen(m->node, chosen, count)) {
+        bool fits = may_hold(c, m) && (m->takes_terms || !knows_terms);
+        if (!fits || is_chosen(m->node, chosen, count)) {
             continue;
         }
         uint32_t apart = zones_apart(c, m, chosen, count);
@@ -84,13 +85,19 @@ uint32_t placement_arbiters(const struct cluster *c, const struct guid *guid,
     uint32_t count = 1;
     uint64_t thing = hash_16(guid->at, PLACE_KEY);
     while (c->members != NULL && count < MSG_ARBITERS_MAX) {
-        uint16_t next = best_of(c, thing, out, count);
+        uint16_t next = best_of(c, thing, out, count, false);
         if (next == 0) {
             break;
         }
         out[count++] = next;
     }
     return count;
+}
+
+uint16_t placement_spare(const struct cluster *c, const struct guid *guid,
+                         const uint16_t others[], uint32_t count)
+{
+    return best_of(c, hash_16(guid->at, PLACE_KEY), others, count, true);
 }
 
 uint16_t placement_registrar(const struct cluster *c, const struct guid *name)

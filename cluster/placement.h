@@ -18,4 +18,8 @@ uint16_t placement_registrar(const struct cluster *c, const struct guid *name);
  * that has come last, for it will stay longest. 0: nobody can. */
 uint16_t placement_heir(const struct cluster *c);
 
+/* Another node for a seat of that invocation, none of `others`; 0: none. */
+uint16_t placement_spare(const struct cluster *c, const struct guid *guid,
+                         const uint16_t others[], uint32_t count);
+
 #endif

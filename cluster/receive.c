@@ -13,6 +13,7 @@
 #include "cluster/streams.h"
 #include "cluster/survey.h"
 #include "cluster/takeover.h"
+#include "cluster/terms.h"
 
 /* The least difference of the two clocks that a message showed is the true one and the
  * shortest way; what is more was waiting, here or there. Clocks drift, so an old one counts
@@ -82,6 +83,9 @@ static void on_entry(struct cluster *c, struct member *from, const struct msg *m
         break;
     case MSG_MOVED:
         seats_on_moved(c, from, &m->moved);
+        break;
+    case MSG_TURN:
+        terms_on_turn(c, from, &m->turn);
         break;
     default:
         break; /* of a newer version */

@@ -4,6 +4,7 @@
 #include "cluster/handoff.h"
 #include "cluster/send.h"
 #include "cluster/store.h"
+#include "cluster/terms.h"
 
 #include <stdlib.h>
 
@@ -52,7 +53,15 @@ void seats_fini(struct cluster *c)
 
 static bool is_heir_known(const struct cluster *c)
 {
-    return c->moves != NULL || c->is_heir || handoff_heir(c) != 0;
+    return c->moves != NULL || c->is_heir || c->turned_count > 0 || handoff_heir(c) != 0;
+}
+
+uint16_t seats_heir_of(const struct cluster *c, uint16_t node)
+{
+    for (uint32_t hop = 0; nodes_at(&c->nodes, node)->heir != 0 && hop < HOPS_MAX; hop++) {
+        node = nodes_at(&c->nodes, node)->heir;
+    }
+    return node;
 }
 
 uint16_t seats_voter(const struct cluster *c, const struct guid *guid, uint16_t arbiter,
@@ -65,9 +74,10 @@ uint16_t seats_voter(const struct cluster *c, const struct guid *guid, uint16_t 
     if (inv != NULL && inv_has_seat(inv, i)) {
         return SELF;
     }
-    for (uint32_t hop = 0; nodes_at(&c->nodes, arbiter)->heir != 0 && hop < HOPS_MAX; hop++) {
-        arbiter = nodes_at(&c->nodes, arbiter)->heir;
+    if (inv != NULL && terms_of(c, inv) > 0) {
+        arbiter = terms_voter(c, inv, i);
     }
+    arbiter = seats_heir_of(c, arbiter);
     bool is_given = arbiter == SELF && inv != NULL && handoff_heir(c) != 0;
     return is_given ? handoff_heir(c) : arbiter;
 }

@@ -20,6 +20,9 @@ void seats_fini(struct cluster *c);
 uint16_t seats_voter(const struct cluster *c, const struct guid *guid, uint16_t arbiter,
                      uint32_t i);
 
+/* Who has that node's seats, as far as is known here: itself, or an heir. */
+uint16_t seats_heir_of(const struct cluster *c, uint16_t node);
+
 /* `nodes` have left, and whoever sought them shall ask `holder`. */
 void seats_note(struct cluster *c, const struct guid *node, uint16_t holder);
 

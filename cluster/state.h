@@ -68,10 +68,16 @@ struct extra {
     uint8_t id_space, max_attempts;
     struct seat seats[MSG_ARBITERS_MAX];
     /* Copies before the 202 (accept.c); a body on its way (payload.c). */
-    uint32_t accept_op;    /* c->ops: waiting for ACCEPT_ACK, or for the ack of EXEC */
-    bool is_partial;       /* the request's body has not come whole yet */
-    bool stays;            /* it could not be handed over: it runs here (entrust.c) */
-    uint32_t request_size; /* of `request`, as its tenant was charged */
+    uint32_t accept_op; /* c->ops: waiting for ACCEPT_ACK, or for the ack of EXEC */
+    bool is_partial;    /* the request's body has not come whole yet */
+    bool stays;         /* it could not be handed over: it runs here (entrust.c) */
+    /* terms.c: who votes for the seats since one of them was given again. */
+    bool is_chosen;
+    uint8_t term;                      /* 0: the arbiters do */
+    uint8_t untold;                    /* seats (bits) whose voters may not know of it */
+    uint8_t begun;                     /* a bit for each attempt since the last success */
+    uint16_t voters[MSG_ARBITERS_MAX]; /* nodes; a reference to each */
+    uint32_t request_size;             /* of `request`, as its tenant was charged */
 };
 
 /* One claim at an arbiter: it has the vote, or stands in line. */
@@ -116,6 +122,7 @@ enum op_kind {
     CLUSTER_OP_ACCEPT, /* waits for copies; key is not a ticket */
     CLUSTER_OP_EXEC,
     CLUSTER_OP_ENTRUST, /* another node is asked to run it */
+    CLUSTER_OP_TURN,    /* a seat is given again */
     CLUSTER_OP_SURVEY,
     CLUSTER_OP_REPORT, /* the core is asked for its own */
 };
@@ -161,7 +168,8 @@ struct op {
     uint64_t asker_request;
     uint32_t watch, watch_prev, watch_next; /* c->watches, c->ops */
     struct vote votes[MSG_ARBITERS_MAX];
-    uint8_t source; /* index into the arbiters: where the payload comes from */
+    uint8_t
+        source; /* index into the arbiters: where the payload comes from; the seat of a TURN */
     uint8_t sources_tried;
     struct result result; /* FETCHING: being put together */
     uint32_t received;    /* bytes of the body */
@@ -172,7 +180,8 @@ struct op {
     uint16_t text_size;
     uint64_t fingerprint;
     uint32_t keep_ms;
-    uint16_t target; /* node that was asked */
+    uint16_t target; /* node that was asked; of ENTRUST and TURN with a reference */
+    uint16_t holder; /* TURN: who shall have the seat; a reference */
     uint8_t tries;
     uint8_t acks_needed, acks, naks; /* ACCEPT, EXEC */
     uint8_t heard_from;              /* ACCEPT: a bit for each arbiter that has answered */
@@ -189,11 +198,14 @@ struct watch {
     uint32_t first, last; /* c->ops: the first one claims, the others wait behind it */
     uint64_t seq;
     uint16_t arbiters[MSG_ARBITERS_MAX]; /* node indexes */
+    uint16_t voters[MSG_ARBITERS_MAX];   /* of `term`, if that is not 0; references */
     uint8_t arbiter_count;               /* 0: not known yet */
     bool is_ready;                       /* the callback exists somewhere */
     bool was_asked;
     uint16_t function; /* name index, of a status that told it */
     uint16_t tenant;   /* with arbiters: whose it is. Others who ask may wait here too */
+    uint8_t term;      /* the latest that an arbiter has told (terms.h) */
+    bool is_chosen;
     uint8_t pad[5];
 };
 
@@ -239,6 +251,8 @@ struct cluster {
     uint64_t op_serial;
     size_t payloads;
     uint32_t pending_count; /* own entries that are queued or running */
+    uint32_t turned_count;  /* entries with a term */
+    uint32_t turns_open;    /* ops of terms.c */
     uint16_t link_up_node;  /* during claims_on_link_up() */
     struct moves *moves;    /* seats.h; NULL: of no seat it is known here that it has moved */
     bool is_heir;           /* some seats here were another's */

@@ -6,6 +6,7 @@
 #include "cluster/holdings.h"
 #include "cluster/publish.h"
 #include "cluster/send.h"
+#include "cluster/terms.h"
 #include "cluster/trust.h"
 #include "cluster/view.h"
 
@@ -32,31 +33,6 @@ bool store_charge(struct cluster *c, size_t size)
         c->counters.tombstones_pressed++;
     }
     return true;
-}
-
-struct invocation *store_find(const struct cluster *c, const struct guid *guid)
-{
-    uint32_t handle = table_find(&c->by_guid, guid);
-    return handle == 0 ? NULL : inv_at(c, handle);
-}
-
-struct invocation *store_find_of(const struct cluster *c, const struct guid *guid,
-                                 uint16_t tenant)
-{
-    struct invocation *inv = store_find(c, guid);
-    return inv != NULL && inv_is_of(c, inv, tenant) ? inv : NULL;
-}
-
-struct tomb *store_tomb_of(const struct cluster *c, const struct guid *guid, uint16_t tenant)
-{
-    struct tomb *t = tombs_find(&c->tombs, guid);
-    return t != NULL && names_tenant(&c->names, t->function) == tenant ? t : NULL;
-}
-
-struct invocation *store_find_seq(const struct cluster *c, uint16_t origin, uint64_t seq)
-{
-    uint32_t handle = seqmap_get(&nodes_at(&c->nodes, origin)->seqs, seq);
-    return handle == 0 ? NULL : inv_at(c, handle);
 }
 
 /* --- what this node answers for ----------------------------------------------------------- */
@@ -219,6 +195,7 @@ static void extra_free(struct cluster *c, struct invocation *inv)
         free(x->texts);
     }
     holdings_drop_request(c, inv);
+    terms_forget(c, x);
     pool_free(&c->extras, inv->extra);
     inv->extra = 0;
     budget_return(c->budget, EXTRA_CHARGE);
@@ -230,7 +207,8 @@ void store_trim(struct cluster *c, struct invocation *inv)
         return;
     }
     const struct extra *x = extra_at(c, inv->extra);
-    if (x->work == NULL && x->texts == NULL && x->accept_op == 0 && !extra_has_votes(x)) {
+    if (x->work == NULL && x->texts == NULL && x->accept_op == 0 && x->term == 0 &&
+        !extra_has_votes(x)) {
         extra_free(c, inv);
     }
 }
@@ -444,6 +422,10 @@ static void end_entry(struct cluster *c, struct invocation *inv, enum invocation
     assert(invocation_state_is_final(end));
     assert(!invocation_state_is_final((enum invocation_state)inv->state)); /* S3 */
     uint32_t handle = pool_handle(&c->invocations, inv);
+    bool is_orphan = !inv->is_known && !inv_is_ours(inv) && end == INVOCATION_CANCELED;
+    if (is_orphan && !elsewhere && publish_is_owner(c, inv)) {
+        store_adopt(c, inv); /* canceled before it could be taken over: its end counts here */
+    }
     bool is_known = inv->is_known;
     uint16_t tenant = names_tenant(&c->names, inv->function);
     struct guid guid = inv->guid;

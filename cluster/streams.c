@@ -8,6 +8,7 @@
 #include "cluster/send.h"
 #include "cluster/store.h"
 #include "cluster/takeover.h"
+#include "cluster/terms.h"
 #include "cluster/trust.h"
 
 #include <stdlib.h>
@@ -119,7 +120,7 @@ static bool wants_payload(const struct cluster *c, const struct member *m,
     bool is_small = invocation_bytes(inv) <= c->config.payload_inline_max &&
                     c->members->count + 1 <= c->config.payload_inline_nodes;
     return is_small || c->config.payload_all || inv_is_arbiter(inv, m->node) ||
-           m->node == handoff_heir(c) ||
+           m->node == handoff_heir(c) || terms_is_voter(c, inv, m->node) ||
            arbiter_holds_for_node(c, inv, m->node); /* a client of its is waiting */
 }
 

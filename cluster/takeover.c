@@ -8,6 +8,7 @@
 #include "cluster/seats.h"
 #include "cluster/send.h"
 #include "cluster/store.h"
+#include "cluster/terms.h"
 #include "cluster/trust.h"
 
 #include "base/text.h"
@@ -87,10 +88,12 @@ static uint32_t announce(struct cluster *c, const struct invocation *inv)
     m.exec.executor = c->config.node_id;
     m.exec.attempt = (uint8_t)(inv->attempt + 1);
     uint32_t told = 0;
+    uint16_t last = SELF;
     for (uint32_t i = 0; i < inv->arbiter_count; i++) {
         uint16_t node = seats_voter(c, &inv->guid, inv_arbiter(inv, i), i);
-        if (node != SELF && trust_is_alive(c, node)) {
+        if (node != SELF && node != last && trust_is_alive(c, node)) {
             told += send_control(c, node, &m);
+            last = node;
         }
     }
     return told;
@@ -218,8 +221,8 @@ static void adopt(struct cluster *c, struct invocation *inv)
         c->counters.attempts_exhausted++;
         store_adopt(c, inv);
         fail(c, inv, "every node that ran it died, and its attempts are used up");
-    } else {
-        execute(c, inv);
+    } else if (!terms_begin_first(c, inv)) {
+        execute(c, inv); /* should it take this node along, the others still have a majority */
     }
 }
 

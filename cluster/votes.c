@@ -8,6 +8,7 @@
 #include "cluster/publish.h"
 #include "cluster/send.h"
 #include "cluster/store.h"
+#include "cluster/terms.h"
 #include "cluster/trust.h"
 #include "cluster/watch.h"
 
@@ -39,6 +40,16 @@ static void ask_remote(struct cluster *c, struct op *op, uint16_t node, uint32_t
     v->state = send_control(c, node, &m) ? VOTE_ASKED : VOTE_NONE;
 }
 
+/* Is the vote of this node one of the same term as those that others give? */
+static bool is_of_term(const struct cluster *c, const struct op *op,
+                       const struct invocation *inv)
+{
+    struct msg_term own, known;
+    terms_tell(c, inv, &own);
+    watch_term(c, watch_of(c, op), &known);
+    return terms_are_same(&own, &known);
+}
+
 /* Asks one arbiter, under a fresh number. False: it says that all is over, as *answer tells.
  */
 static bool ask(struct cluster *c, struct op *op, uint32_t i, enum answer *answer)
@@ -54,7 +65,7 @@ static bool ask(struct cluster *c, struct op *op, uint32_t i, enum answer *answe
         return true;
     }
     struct invocation *inv = store_find(c, &op->guid);
-    if (inv == NULL || !inv_has_seat(inv, i)) {
+    if (inv == NULL || !inv_has_seat(inv, i) || !is_of_term(c, op, inv)) {
         v->state = VOTE_REFUSED;
         return inv != NULL || tombs_find(&c->tombs, &op->guid) == NULL;
     }
@@ -306,6 +317,17 @@ static bool ask_enough(struct cluster *c, struct op *op)
 /* --- judging -------------------------------------------------------------------------------
  */
 
+/* The answer may tell of another term, in which there can be more. */
+static bool awaits_answer(const struct cluster *c, const struct op *op)
+{
+    bool awaits = false;
+    for (uint32_t i = 0; i < MSG_ARBITERS_MAX; i++) {
+        const struct vote *v = &op->votes[i];
+        awaits = awaits || (v->state == VOTE_ASKED && trust_is_reachable(c, v->node));
+    }
+    return awaits;
+}
+
 /* Enough votes: what the claim is for can be done, if there is a callback. The claim may be
  * over afterwards. */
 static void won(struct cluster *c, struct op *op)
@@ -334,7 +356,7 @@ void votes_judge(struct cluster *c, struct op *op)
     uint32_t needed = c->config.available ? 1 : votes_needed(c, op);
     if (votes_suffice(c, op)) {
         won(c, op);
-    } else if (possible_votes(c, op) < needed) {
+    } else if (possible_votes(c, op) < needed && !awaits_answer(c, op)) {
         claim_finish(c, op, ANSWER_NO_QUORUM_LEFT, INVOCATION_QUEUED);
     } else {
         yield_to_first(c, op);
@@ -342,9 +364,57 @@ void votes_judge(struct cluster *c, struct op *op)
     }
 }
 
+/* What it was given or promised of an earlier term, or by who votes no more, counts for
+ * nothing. */
+static void give_up_votes(struct cluster *c, struct op *op,
+                          const uint16_t voters_before[MSG_ARBITERS_MAX])
+{
+    for (uint32_t i = 0; i < watch_of(c, op)->arbiter_count; i++) {
+        struct vote *v = &op->votes[i];
+        bool has_moved = voters_before[i] != watch_voter(c, watch_of(c, op), i);
+        if (v->state == VOTE_GRANTED || (has_moved && v->state != VOTE_NONE)) {
+            v->state = VOTE_REFUSED;
+            claim_release_one(c, &op->guid, voters_before[i], v->counter);
+        }
+    }
+}
+
+bool votes_learn(struct cluster *c, struct op *op, const struct msg_term *term)
+{
+    struct watch *w = watch_of(c, op);
+    uint16_t before[MSG_ARBITERS_MAX] = {0};
+    for (uint32_t i = 0; i < w->arbiter_count; i++) {
+        before[i] = watch_voter(c, w, i);
+        nodes_share(&c->nodes, before[i]);
+    }
+    bool is_news = watch_learn(c, w, term);
+    uint32_t handle = is_news ? w->first : 0;
+    while (handle != 0) {
+        struct op *each = op_at(c, handle);
+        handle = each->watch_next;
+        if (each->phase == OP_ASKING) {
+            give_up_votes(c, each, before);
+        }
+    }
+    for (uint32_t i = 0; i < MSG_ARBITERS_MAX; i++) {
+        nodes_drop(&c->nodes, before[i]);
+    }
+    return is_news;
+}
+
+/* Asks every arbiter that has not got this claim, and (R3) those that got their vote back. */
 void votes_ask(struct cluster *c, struct op *op, bool also_yielded)
 {
     enum answer answer = ANSWER_ENDED;
+    const struct invocation *inv = c->turned_count == 0 ? NULL : store_find(c, &op->guid);
+    if (inv != NULL) {
+        struct msg_term own;
+        terms_tell(c, inv, &own);
+        votes_learn(c, op, &own);
+    }
+    if (op->watch == 0) {
+        return; /* what it gave back has let another end it */
+    }
     for (uint32_t i = 0; i < watch_of(c, op)->arbiter_count; i++) {
         uint8_t state = op->votes[i].state;
         bool again = state == VOTE_REFUSED || (state == VOTE_YIELDED && also_yielded);

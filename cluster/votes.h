@@ -13,6 +13,10 @@
  * votes_judge(). */
 void votes_ask(struct cluster *c, struct op *op, bool also_yielded);
 
+/* An arbiter tells of a term: if it is later than what is known, votes of the earlier one are
+ * given back, and the arbiters are to be asked anew (votes_ask()). True: it is. */
+bool votes_learn(struct cluster *c, struct op *op, const struct msg_term *term);
+
 /* Looks at the votes and does what follows, such as asking one more arbiter: so many are asked
  * that their votes would be enough. The claim may be over afterwards. */
 void votes_judge(struct cluster *c, struct op *op);

@@ -1,6 +1,8 @@
 #include "cluster/watch.h"
 
 #include "cluster/seats.h"
+#include "cluster/store.h"
+#include "cluster/terms.h"
 
 /* --- watches --------------------------------------------------------------------------- */
 
@@ -39,8 +41,11 @@ static void watch_forget_arbiters(struct cluster *c, struct watch *w)
 {
     for (uint32_t i = 0; i < w->arbiter_count; i++) {
         nodes_drop(&c->nodes, w->arbiters[i]);
+        nodes_drop(&c->nodes, w->voters[i]);
+        w->voters[i] = 0;
     }
     w->arbiter_count = 0;
+    w->term = 0;
 }
 
 void watch_set_arbiters(struct cluster *c, struct watch *w, const struct invocation *inv)
@@ -100,7 +105,37 @@ struct watch *watch_of(const struct cluster *c, const struct op *op)
 
 uint16_t watch_voter(const struct cluster *c, const struct watch *w, uint32_t i)
 {
-    return seats_voter(c, &w->guid, w->arbiters[i], i);
+    const struct invocation *inv = w->term == 0 ? NULL : store_find(c, &w->guid);
+    bool knows_better = w->term > 0 && (inv == NULL || terms_of(c, inv) < w->term);
+    return knows_better ? seats_heir_of(c, w->voters[i])
+                        : seats_voter(c, &w->guid, w->arbiters[i], i);
+}
+
+void watch_term(const struct cluster *c, const struct watch *w, struct msg_term *out)
+{
+    *out = (struct msg_term){.number = w->term, .is_chosen = w->is_chosen};
+    for (uint32_t i = 0; i < w->arbiter_count && w->term > 0; i++) {
+        out->voters[i] = nodes_at(&c->nodes, w->voters[i])->id;
+    }
+}
+
+bool watch_learn(struct cluster *c, struct watch *w, const struct msg_term *term)
+{
+    uint16_t voters[MSG_ARBITERS_MAX] = {0};
+    struct msg_term own;
+    watch_term(c, w, &own);
+    bool ok = terms_is_later(&own, term);
+    for (uint32_t i = 0; i < w->arbiter_count && ok; i++) {
+        voters[i] = nodes_take(&c->nodes, &term->voters[i]);
+        ok = voters[i] != 0;
+    }
+    for (uint32_t i = 0; i < MSG_ARBITERS_MAX; i++) {
+        nodes_drop(&c->nodes, ok ? w->voters[i] : voters[i]);
+        w->voters[i] = ok ? voters[i] : w->voters[i];
+    }
+    w->term = ok ? term->number : w->term;
+    w->is_chosen = ok ? term->is_chosen : w->is_chosen;
+    return ok;
 }
 
 uint32_t watch_quorum(const struct watch *w)

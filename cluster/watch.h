@@ -25,6 +25,11 @@ struct watch *watch_of(const struct cluster *c, const struct op *op);
 uint16_t watch_voter(const struct cluster *c, const struct watch *w, uint32_t i);
 
 /* A majority of its arbiters. */
+/* In which term its arbiters vote, as far as is known; and another, told by one of them. False:
+ * it is not later. */
+void watch_term(const struct cluster *c, const struct watch *w, struct msg_term *out);
+bool watch_learn(struct cluster *c, struct watch *w, const struct msg_term *term);
+
 uint32_t watch_quorum(const struct watch *w);
 uint32_t watch_grants(const struct op *op);
 

@@ -38,11 +38,12 @@ void codec_get_claim(struct codec_in *c, struct msg_claim *m)
 
 void codec_put_grant(struct mp_out *out, const struct msg_grant *m)
 {
-    mp_out_array(out, GRANT_FIELDS);
+    mp_out_array(out, GRANT_FIELDS + codec_term_fields(&m->term));
     mp_out_guid(out, &m->guid);
     codec_put_claim_no(out, &m->no);
     mp_out_bool(out, m->ready);
     mp_out_bool(out, m->has_payload);
+    codec_put_term(out, &m->term);
 }
 
 void codec_get_grant(struct codec_in *c, struct msg_grant *m)
@@ -52,15 +53,16 @@ void codec_get_grant(struct codec_in *c, struct msg_grant *m)
     codec_get_claim_no(&c->in, &m->no);
     m->ready = mp_in_bool(&c->in);
     m->has_payload = mp_in_bool(&c->in);
-    codec_close(&c->in, count, GRANT_FIELDS);
+    codec_close_term(&c->in, count, GRANT_FIELDS, &m->term);
 }
 
 void codec_put_deny(struct mp_out *out, const struct msg_deny *m)
 {
-    mp_out_array(out, DENY_FIELDS);
+    mp_out_array(out, DENY_FIELDS + codec_term_fields(&m->term));
     mp_out_guid(out, &m->guid);
     codec_put_claim_no(out, &m->no);
     mp_out_uint(out, m->why);
+    codec_put_term(out, &m->term);
 }
 
 void codec_get_deny(struct codec_in *c, struct msg_deny *m)
@@ -69,7 +71,7 @@ void codec_get_deny(struct codec_in *c, struct msg_deny *m)
     codec_get_guid(&c->in, &m->guid);
     codec_get_claim_no(&c->in, &m->no);
     m->why = (uint8_t)mp_in_uint(&c->in, UINT8_MAX);
-    codec_close(&c->in, count, DENY_FIELDS);
+    codec_close_term(&c->in, count, DENY_FIELDS, &m->term);
 }
 
 void codec_put_release(struct mp_out *out, const struct msg_release *m)

@@ -77,6 +77,44 @@ static inline void codec_get_claim_no(struct mp_in *in, struct msg_claim_no *no)
     no->counter = mp_in_uint(in, UINT64_MAX);
 }
 
+enum { CODEC_TERM_FIELDS = 3 };
+
+/* At the end of a message, and only if there is a term. */
+static inline uint32_t codec_term_fields(const struct msg_term *t)
+{
+    return t->number == 0 ? 0 : CODEC_TERM_FIELDS;
+}
+
+static inline void codec_put_term(struct mp_out *out, const struct msg_term *t)
+{
+    if (t->number > 0) {
+        mp_out_uint(out, t->number);
+        mp_out_bool(out, t->is_chosen);
+        mp_out_array(out, MSG_ARBITERS_MAX);
+        for (uint32_t i = 0; i < MSG_ARBITERS_MAX; i++) {
+            mp_out_guid_or_nil(out, &t->voters[i]);
+        }
+    }
+}
+
+/* Closes the message, whose `known` fields before the term have been read. */
+static inline void codec_close_term(struct mp_in *in, size_t count, size_t known,
+                                    struct msg_term *t)
+{
+    *t = (struct msg_term){0};
+    if (count < known + CODEC_TERM_FIELDS) {
+        codec_close(in, count, known);
+        return;
+    }
+    t->number = (uint8_t)mp_in_uint(in, UINT8_MAX);
+    t->is_chosen = mp_in_bool(in);
+    size_t voters = mp_in_array(in, MSG_ARBITERS_MAX, MSG_ARBITERS_MAX);
+    for (uint32_t i = 0; i < voters && i < MSG_ARBITERS_MAX; i++) {
+        codec_get_guid_or_nil(in, &t->voters[i]);
+    }
+    codec_close(in, count, known + CODEC_TERM_FIELDS);
+}
+
 /* Ascending numbers cost a byte each: every one is written as its distance from the one
  * before. Any order is possible, for the distance wraps. */
 void codec_put_numbers(struct mp_out *out, const uint64_t *seqs, uint32_t count);
@@ -121,5 +159,6 @@ CODEC_DECLARE(report)
 CODEC_DECLARE(seat)
 CODEC_DECLARE(seat_ack)
 CODEC_DECLARE(moved)
+CODEC_DECLARE(turn)
 
 #endif

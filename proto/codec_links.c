@@ -16,8 +16,8 @@ void codec_put_hello(struct mp_out *out, const struct msg_hello *m)
     mp_out_str(out, m->zone);
     mp_out_str(out, m->address);
     mp_out_uint(out, m->lane);
-    mp_out_uint(out,
-                (m->available ? 1u : 0u) | (m->leaving ? 2u : 0u) | (m->takes_seats ? 4u : 0u));
+    mp_out_uint(out, (m->available ? 1u : 0u) | (m->leaving ? 2u : 0u) |
+                         (m->takes_seats ? 4u : 0u) | (m->takes_terms ? 8u : 0u));
 }
 
 void codec_get_hello(struct codec_in *c, struct msg_hello *m)
@@ -36,6 +36,7 @@ void codec_get_hello(struct codec_in *c, struct msg_hello *m)
     m->available = (flags & 1) != 0;
     m->leaving = (flags & 2) != 0;
     m->takes_seats = (flags & 4) != 0;
+    m->takes_terms = (flags & 8) != 0;
     codec_close(in, count, HELLO_FIELDS);
 }
 

@@ -1,6 +1,7 @@
-/* Leaving: SEAT, SEAT_ACK, MOVED. */
+/* Seats that change hands: SEAT, SEAT_ACK, MOVED, TURN. */
 #include "proto/codec_fields.h"
 
+enum { TURN_FIELDS = 6 };
 enum { SEAT_FIELDS = 8, PLACE_FIELDS = 6, SEAT_ACK_FIELDS = 3, MOVED_FIELDS = 2 };
 
 static void put_place(struct mp_out *out, const struct msg_place *p)
@@ -15,7 +16,7 @@ static void put_place(struct mp_out *out, const struct msg_place *p)
 
 void codec_put_seat(struct mp_out *out, const struct msg_seat *m)
 {
-    mp_out_array(out, SEAT_FIELDS);
+    mp_out_array(out, SEAT_FIELDS + codec_term_fields(&m->term));
     mp_out_guid(out, &m->guid);
     mp_out_guid(out, &m->origin);
     mp_out_uint(out, m->seq);
@@ -27,6 +28,7 @@ void codec_put_seat(struct mp_out *out, const struct msg_seat *m)
     for (uint32_t i = 0; i < m->count; i++) {
         put_place(out, &m->at[i]);
     }
+    codec_put_term(out, &m->term);
 }
 
 static void get_place(struct mp_in *in, struct msg_place *p)
@@ -56,7 +58,7 @@ void codec_get_seat(struct codec_in *c, struct msg_seat *m)
     for (uint32_t i = 0; i < m->count; i++) {
         get_place(in, &c->arrays->places[i]);
     }
-    codec_close(in, count, SEAT_FIELDS);
+    codec_close_term(in, count, SEAT_FIELDS, &m->term);
 }
 
 void codec_put_seat_ack(struct mp_out *out, const struct msg_seat_ack *m)
@@ -96,4 +98,28 @@ void codec_get_moved(struct codec_in *c, struct msg_moved *m)
         codec_get_guid(&c->in, &c->arrays->nodes[i]);
     }
     codec_close(&c->in, count, MOVED_FIELDS);
+}
+
+void codec_put_turn(struct mp_out *out, const struct msg_turn *m)
+{
+    mp_out_array(out, TURN_FIELDS + codec_term_fields(&m->term));
+    mp_out_guid(out, &m->guid);
+    mp_out_guid(out, &m->origin);
+    mp_out_uint(out, m->seq);
+    mp_out_uint(out, m->what);
+    mp_out_uint(out, m->seats);
+    mp_out_bool(out, m->ready);
+    codec_put_term(out, &m->term);
+}
+
+void codec_get_turn(struct codec_in *c, struct msg_turn *m)
+{
+    size_t count = codec_open(&c->in, TURN_FIELDS);
+    codec_get_guid(&c->in, &m->guid);
+    codec_get_guid(&c->in, &m->origin);
+    m->seq = mp_in_uint(&c->in, UINT64_MAX);
+    m->what = (uint8_t)mp_in_uint(&c->in, UINT8_MAX);
+    m->seats = (uint8_t)mp_in_uint(&c->in, (1u << MSG_ARBITERS_MAX) - 1);
+    m->ready = mp_in_bool(&c->in);
+    codec_close_term(&c->in, count, TURN_FIELDS, &m->term);
 }

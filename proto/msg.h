@@ -98,7 +98,8 @@ enum msg_lanes { ON_CONTROL = 1, ON_BULK = 2, ON_EITHER = 3 };
     X(REPORT, report, ON_CONTROL, 36)         /* answers SURVEY */                             \
     X(SEAT, seat, ON_CONTROL, 37)         /* leaving arbiter -> heir: this vote is yours */    \
     X(SEAT_ACK, seat_ack, ON_CONTROL, 38) /* answers SEAT */                                   \
-    X(MOVED, moved, ON_CONTROL, 39)       /* whose seats are where now */
+    X(MOVED, moved, ON_CONTROL, 39)       /* whose seats are where now */                      \
+    X(TURN, turn, ON_CONTROL, 40)         /* a seat of a dead one is given again */
 
 enum msg_kind {
     MSG_NONE = 0,
@@ -119,6 +120,7 @@ struct msg_hello {
     bool available;                        /* cluster.claim; must be the same everywhere */
     bool leaving;
     bool takes_seats; /* knows SEAT and MOVED */
+    bool takes_terms; /* knows TURN, and counts votes by term */
 };
 
 enum msg_reject_code {
@@ -267,11 +269,20 @@ struct msg_claim {
     uint8_t seat;        /* which of the arbiters is asked, from 1; 0: the receiver itself */
 };
 
+/* Who votes for the seats of an entry once one of them was given again (cluster/terms.h). A
+ * vote counts only together with others of its term. */
+struct msg_term {
+    uint8_t number;                       /* 0: as accepted; the rest is not told then */
+    bool is_chosen;                       /* the sender knows that no other has its votes */
+    struct guid voters[MSG_ARBITERS_MAX]; /* as many as there are seats; the rest is zero */
+};
+
 struct msg_grant {
     struct guid guid;
     struct msg_claim_no no;
     bool ready; /* the callback exists here; before, it is a promise, and said again then */
     bool has_payload; /* and its body is here: PAYLOAD_REQ may come */
+    struct msg_term term;
 };
 
 enum msg_deny_why {
@@ -289,6 +300,7 @@ struct msg_deny {
     struct guid guid;
     struct msg_claim_no no;
     uint8_t why; /* enum msg_deny_why */
+    struct msg_term term;
 };
 
 struct msg_release {
@@ -454,6 +466,7 @@ struct msg_seat {
     uint32_t bound_left_ms; /* taken by a token, for so long; 0: it is not */
     uint32_t count;         /* <= MSG_PLACES_MAX */
     const struct msg_place *at;
+    struct msg_term term;
 };
 
 enum msg_seat_why {
@@ -474,6 +487,29 @@ struct msg_moved {
     struct guid holder;
     uint32_t count; /* <= MSG_MOVED_MAX */
     const struct guid *nodes;
+};
+
+/* --- seats of the dead (cluster/terms.h) -------------------------------------------------- */
+
+enum msg_turn_what {
+    TURN_ASK = 1, /* move to this term; or, of one's own: has it been chosen? */
+    TURN_MOVED,   /* answers ASK: I am in this term */
+    TURN_LATER,   /* answers ASK: not now */
+    TURN_CHOSEN,  /* a majority of the term before has moved: take the seats that are yours */
+    TURN_TAKEN,   /* answers CHOSEN; or the entry has ended */
+    TURN_LACKING, /* the entry is not here, or not whole: send it, then this again */
+    TURN_COULD,   /* before ASK: could you take a seat of it? */
+    TURN_CAN,     /* answers COULD */
+    TURN_CANNOT,  /* answers COULD: it has ended here, or I am leaving */
+};
+
+struct msg_turn {
+    struct guid guid, origin;
+    uint64_t seq;
+    uint8_t what;  /* enum msg_turn_what */
+    uint8_t seats; /* bits: which the sender votes for */
+    bool ready;    /* the callback exists at the sender */
+    struct msg_term term;
 };
 
 /* --- the union
@@ -514,6 +550,7 @@ struct msg {
         struct msg_seat seat;
         struct msg_seat_ack seat_ack;
         struct msg_moved moved;
+        struct msg_turn turn;
     };
 };
 

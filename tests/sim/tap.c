@@ -35,10 +35,37 @@ static const struct tap_claim *claim_of(const struct tap *t, const struct msg_cl
     return NULL;
 }
 
+/* NULL: there have been too many to look at all. */
+static struct tap_term *term_of(struct tap *t, const struct msg_term *is)
+{
+    if (is->number == 0) {
+        return &t->terms[0];
+    }
+    for (uint32_t i = 1; i <= t->term_count; i++) {
+        const struct msg_term *have = &t->terms[i].is;
+        if (have->number == is->number &&
+            memcmp(have->voters, is->voters, sizeof have->voters) == 0) {
+            return &t->terms[i];
+        }
+    }
+    if (t->term_count + 1 == TERMS_MAX) {
+        return NULL;
+    }
+    t->terms[++t->term_count].is = *is;
+    return &t->terms[t->term_count];
+}
+
 /* Before the callback is ready it is a promise, unless it is there to cancel. */
 static bool is_vote(const struct tap_claim *claim, const struct msg_grant *g)
 {
     return claim != NULL && (g->ready || claim->purpose == CLAIM_CANCEL);
+}
+
+#define VOTES_MAX (TERMS_MAX * MSG_ARBITERS_MAX)
+
+static struct tap_vote *vote_at(struct tap *t, uint32_t n)
+{
+    return &t->terms[n / MSG_ARBITERS_MAX].votes[n % MSG_ARBITERS_MAX];
 }
 
 /* --- what is learned ------------------------------------------------------------------------
@@ -111,7 +138,11 @@ static void vote_given(struct host *arbiter, const struct msg_grant *g)
     if (!is_vote(claim, g)) {
         return;
     }
-    struct tap_vote *v = &r->tap->votes[claim->seat];
+    struct tap_term *t = term_of(r->tap, &g->term);
+    if (t == NULL) {
+        return;
+    }
+    struct tap_vote *v = &t->votes[claim->seat];
     bool own = guid_equal(&v->no.node, &arbiter->node_id); /* given back without a message */
     bool held = v->no.counter != 0 && !same_no(&v->no, &g->no) && !own;
     bool within_token = !is_zero(&claim->token) && guid_equal(&claim->token, &v->token);
@@ -131,8 +162,8 @@ static void vote_given(struct host *arbiter, const struct msg_grant *g)
 static void vote_returned(struct host *arbiter, const struct msg_release *m)
 {
     struct record *r = truth_find(arbiter->sim, &m->guid);
-    for (uint32_t i = 0; i < MSG_ARBITERS_MAX && r != NULL; i++) {
-        struct tap_vote *v = &tap_of(r)->votes[i];
+    for (uint32_t i = 0; i < VOTES_MAX && r != NULL; i++) {
+        struct tap_vote *v = vote_at(tap_of(r), i);
         if (same_no(&v->no, &m->no)) {
             v->no = (struct msg_claim_no){.counter = 0};
             v->token = (struct guid){{0}};
@@ -148,8 +179,8 @@ static void vote_settled(struct host *arbiter, const struct msg_taken *m)
         if (r != NULL) {
             r->taken_heard = true;
         }
-        for (uint32_t n = 0; n < MSG_ARBITERS_MAX && r != NULL; n++) {
-            struct tap_vote *v = &tap_of(r)->votes[n];
+        for (uint32_t n = 0; n < VOTES_MAX && r != NULL; n++) {
+            struct tap_vote *v = vote_at(tap_of(r), n);
             bool is_its =
                 v->voter == 0 || v->voter == arbiter->incarnation || v->voter == VOTER_NONE;
             v->no.counter = is_its ? 0 : v->no.counter;
@@ -162,20 +193,40 @@ static void own_vote_settled(struct host *taker, const struct msg_taken *m)
 {
     for (uint32_t i = 0; i < m->count; i++) {
         struct record *r = truth_find(taker->sim, &m->at[i].guid);
-        for (uint32_t n = 0; n < MSG_ARBITERS_MAX && r != NULL; n++) {
-            struct tap_vote *v = &tap_of(r)->votes[n];
+        for (uint32_t n = 0; n < VOTES_MAX && r != NULL; n++) {
+            struct tap_vote *v = vote_at(tap_of(r), n);
             v->no.counter = v->voter == taker->incarnation ? 0 : v->no.counter;
         }
     }
 }
 
+/* In the term of the last SEAT that said so. */
 static void seats_moved(struct sim *s, const struct guid *guid, uint32_t seats, uint32_t voter)
 {
     struct record *r = truth_find(s, guid);
     for (uint32_t i = 0; i < MSG_ARBITERS_MAX && r != NULL; i++) {
         if ((seats >> i & 1u) != 0) {
-            tap_of(r)->votes[i].voter = voter;
+            tap_of(r)->terms[tap_of(r)->given_term].votes[i].voter = voter;
         }
+    }
+}
+
+/* Who says so has those seats in that term; nobody else did, and nobody else will. */
+static void seats_told(struct host *voter, const struct msg_turn *m)
+{
+    struct record *r = truth_find(voter->sim, &m->guid);
+    bool says = m->what == TURN_MOVED || m->what == TURN_CHOSEN || m->what == TURN_TAKEN;
+    struct tap_term *t = r == NULL || !says ? NULL : term_of(tap_of(r), &m->term);
+    for (uint32_t i = 0; i < MSG_ARBITERS_MAX && t != NULL; i++) {
+        struct tap_vote *v = &t->votes[i];
+        if ((m->seats >> i & 1u) == 0 || v->voter == voter->incarnation) {
+            continue;
+        }
+        if (v->voter != 0) {
+            sim_fail(voter->sim, "S4", "node %u says that it has another's seat of inv %u",
+                     voter->slot, r->inv);
+        }
+        v->voter = voter->incarnation;
     }
 }
 
@@ -183,8 +234,12 @@ static void seats_moved(struct sim *s, const struct guid *guid, uint32_t seats, 
 static void seats_left(struct sim *s, uint32_t leaver, const struct msg_seat *m)
 {
     struct record *r = truth_find(s, &m->guid);
-    for (uint32_t i = 0; i < MSG_ARBITERS_MAX && r != NULL; i++) {
-        struct tap_vote *v = &tap_of(r)->votes[i];
+    struct tap_term *t = r == NULL ? NULL : term_of(tap_of(r), &m->term);
+    if (t != NULL) {
+        r->tap->given_term = (uint32_t)(t - r->tap->terms);
+    }
+    for (uint32_t i = 0; i < MSG_ARBITERS_MAX && t != NULL; i++) {
+        struct tap_vote *v = &t->votes[i];
         if ((m->seats >> i & 1u) != 0 && (v->voter == 0 || v->voter == leaver)) {
             v->voter = VOTER_NONE;
         }
@@ -209,7 +264,11 @@ static void grant_arrived(struct host *claimer, const struct msg_grant *g)
     if (!is_vote(claim, g)) {
         return;
     }
-    note_grant(r->tap, &(struct tap_grant){claimer->incarnation, claim->seat, g->no});
+    const struct tap_term *t = term_of(r->tap, &g->term);
+    if (t != NULL) {
+        uint32_t term = (uint32_t)(t - r->tap->terms);
+        note_grant(r->tap, &(struct tap_grant){claimer->incarnation, term, claim->seat, g->no});
+    }
 }
 
 /* A vote for a claim of the leaver's own goes with the seat, and was on no wire before. */
@@ -220,7 +279,8 @@ static void own_votes_given(struct host *leaver, const struct msg_seat *m)
         const struct msg_place *p = &m->at[i];
         bool own = guid_equal(&p->no.node, &leaver->node_id) && !p->waits;
         if (own && (m->ready || p->purpose == CLAIM_CANCEL)) {
-            note_grant(tap_of(r), &(struct tap_grant){leaver->incarnation, p->seat, p->no});
+            uint32_t term = tap_of(r)->given_term;
+            note_grant(r->tap, &(struct tap_grant){leaver->incarnation, term, p->seat, p->no});
         }
     }
 }
@@ -237,17 +297,28 @@ static void grant_returned(struct host *claimer, const struct msg_release *m)
     }
 }
 
-uint32_t tap_seats_of(const struct record *r, uint32_t claimer)
+static uint32_t seats_in(const struct tap *tap, uint32_t term, uint32_t claimer)
 {
     uint32_t seats = 0;
-    for (uint32_t i = 0; r->tap != NULL && i < r->tap->grant_count; i++) {
-        const struct tap_grant *g = &r->tap->grants[i];
-        seats |= g->claimer == claimer ? 1u << g->seat : 0;
+    for (uint32_t i = 0; i < tap->grant_count; i++) {
+        const struct tap_grant *g = &tap->grants[i];
+        seats |= g->claimer == claimer && g->term == term ? 1u << g->seat : 0;
     }
-    for (uint32_t i = 0; r->tap != NULL && i < MSG_ARBITERS_MAX; i++) {
-        seats |= r->tap->votes[i].voter == claimer ? 1u << i : 0;
+    for (uint32_t i = 0; i < MSG_ARBITERS_MAX; i++) {
+        seats |= tap->terms[term].votes[i].voter == claimer ? 1u << i : 0;
     }
     return seats;
+}
+
+uint32_t tap_votes_of(const struct record *r, uint32_t claimer, uint32_t own)
+{
+    uint32_t most = (uint32_t)__builtin_popcount(own);
+    for (uint32_t t = 0; r->tap != NULL && t <= r->tap->term_count; t++) {
+        uint32_t seats = seats_in(r->tap, t, claimer) | (t == 0 ? own : 0);
+        uint32_t votes = (uint32_t)__builtin_popcount(seats);
+        most = votes > most ? votes : most;
+    }
+    return most;
 }
 
 /* --- all messages ---------------------------------------------------------------------- */
@@ -277,6 +348,9 @@ void tap_sent(struct host *from, const struct msg *m)
         learn_places(from->sim, &m->seat);
         seats_left(from->sim, from->incarnation, &m->seat);
         own_votes_given(from, &m->seat);
+        break;
+    case MSG_TURN:
+        seats_told(from, &m->turn);
         break;
     case MSG_SEAT_ACK:
         if (m->seat_ack.why == SEAT_TAKEN) {

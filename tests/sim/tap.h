@@ -11,6 +11,7 @@ struct host;
 struct record;
 
 #define GRANTS_MAX 24
+#define TERMS_MAX  8
 #define CLAIMS_MAX 400
 
 #define VOTER_NONE UINT32_MAX /* given away, and not taken yet */
@@ -22,9 +23,16 @@ struct tap_vote {
     struct guid token;
 };
 
+/* The votes of one term of an entry (cluster/terms.h). The first is the one as accepted. */
+struct tap_term {
+    struct msg_term is;
+    struct tap_vote votes[MSG_ARBITERS_MAX]; /* by seat */
+};
+
 /* A vote that has reached its claimer, and was not given back. */
 struct tap_grant {
     uint32_t claimer; /* incarnation */
+    uint32_t term;    /* index */
     uint32_t seat;
     struct msg_claim_no no;
 };
@@ -38,7 +46,9 @@ struct tap_claim {
 };
 
 struct tap {
-    struct tap_vote votes[MSG_ARBITERS_MAX]; /* by seat */
+    struct tap_term terms[TERMS_MAX];
+    uint32_t term_count; /* without the first */
+    uint32_t given_term; /* of the last SEAT; an index */
     struct tap_grant grants[GRANTS_MAX];
     uint32_t grant_count;
     struct tap_claim claims[CLAIMS_MAX];
@@ -51,8 +61,8 @@ void tap_sent(struct host *from, const struct msg *m);
 /* The message is about to enter the core of `to`. */
 void tap_arrives(struct host *to, uint32_t from_incarnation, const struct msg *m);
 
-/* Of which seats the claimer holds the vote at this moment, as bits; for S5. Its own is not
- * seen on the wire, but for those that it has from others. */
-uint32_t tap_seats_of(const struct record *r, uint32_t claimer);
+/* Of how many seats the claimer holds the vote at this moment, in the term in which it has
+ * most; for S5. Its own one of the first term is not seen on the wire: `own`, as a bit. */
+uint32_t tap_votes_of(const struct record *r, uint32_t claimer, uint32_t own);
 
 #endif

@@ -363,17 +363,69 @@ static void an_orphan_runs_where_an_heir_has_its_copy(void **state)
     fall_curtain();
 }
 
-static void poison_kills_two_nodes_and_no_third(void **state)
+/* Two of its three arbiters die of it. The failure that is left can be had, once. */
+static void poison_kills_two_nodes_and_is_told(uint32_t nodes)
 {
-    (void)state;
-    play(5);
+    play(nodes);
     ACT(0, PLAN_POST, 0, 0, 100, 50, POST_POISON, 6000, 0);
-    ACT(100, PLAN_COLLECT, 0, 4, 9000, 0, 0, 0, 5);
+    for (uint32_t i = 1; i < nodes; i++) { /* whoever survives */
+        ACT(100 + i, PLAN_COLLECT, 0, i, 9000, 0, 0, 0, 5);
+    }
     raise_curtain();
     run_to(9900);
     assert_int_equal(sim.history.deaths, 2);
     assert_int_equal(inv(0)->run_count, 0);
-    assert_int_not_equal(inv(0)->ready_us, 0); /* it has failed, says the third arbiter */
+    assert_int_not_equal(inv(0)->ready_us, 0);
+    assert_int_equal(inv(0)->delivered_count, 1);
+    fall_curtain();
+}
+
+static void poison_is_told_where_three_nodes_are_left(void **state)
+{
+    (void)state;
+    poison_kills_two_nodes_and_is_told(5);
+}
+
+static void poison_is_told_by_the_last_node(void **state)
+{
+    (void)state;
+    poison_kills_two_nodes_and_is_told(3);
+}
+
+/* Each is a new node when it comes back: in the end no arbiter is left, and every vote has been
+ * given again in time. */
+static void a_callback_outlives_all_of_its_arbiters(void **state)
+{
+    (void)state;
+    play(3);
+    ACT(0, PLAN_POST, 0, 0, 100, 10, 0, 19000, 0);
+    for (uint32_t i = 0; i < 3; i++) {
+        ACT(1000 + i * 4000, PLAN_CRASH, i, 0);
+        ACT(2500 + i * 4000, PLAN_RESTART, i);
+    }
+    ACT(14000, PLAN_COLLECT, 0, 1, 2000, 0, 0, 0, 0);
+    ACT(14000, PLAN_COLLECT, 0, 2, 2000, 0, 0, 0, 0);
+    raise_curtain();
+    run_to(16500);
+    assert_int_equal(inv(0)->delivered_count, 1);
+    fall_curtain();
+}
+
+/* Who was cut off has a vote still, and it counts for nothing: the others gave the seat again.
+ */
+static void the_vote_of_one_that_was_taken_for_dead_is_void(void **state)
+{
+    (void)state;
+    play(4);
+    ACT(0, PLAN_POST, 0, 0, 100, 10, 0, 19000, 0);
+    ACT(1000, PLAN_SPLIT, 1, 5000);
+    ACT(5000, PLAN_COLLECT, 0, 0, 500, 0, 0, 0, 0); /* alone: 503 */
+    ACT(7500, PLAN_COLLECT, 0, 0, 2000, 0, 0, 0, 0);
+    ACT(7500, PLAN_COLLECT, 0, 1, 2000, 0, 0, 0, 0);
+    raise_curtain();
+    run_to(10000);
+    assert_int_equal(question(0)->answer, CLUSTER_COLLECT_NO_QUORUM);
+    assert_int_equal(inv(0)->delivered_count, 1);
     fall_curtain();
 }
 
@@ -494,7 +546,10 @@ int main(void)
         cmocka_unit_test(the_last_of_many_orphans_runs_again),
         cmocka_unit_test(the_last_of_many_orphans_is_offered),
         cmocka_unit_test(an_orphan_runs_where_an_heir_has_its_copy),
-        cmocka_unit_test(poison_kills_two_nodes_and_no_third),
+        cmocka_unit_test(poison_is_told_where_three_nodes_are_left),
+        cmocka_unit_test(poison_is_told_by_the_last_node),
+        cmocka_unit_test(a_callback_outlives_all_of_its_arbiters),
+        cmocka_unit_test(the_vote_of_one_that_was_taken_for_dead_is_void),
         cmocka_unit_test(old_callbacks_need_a_majority_and_new_ones_do_not_wait_for_it),
         cmocka_unit_test(available_mode_serves_both_sides_and_counts_it),
         cmocka_unit_test(a_lost_release_is_noticed),

@@ -90,7 +90,7 @@ void truth_ready(struct sim *s, struct record *r, const struct host *h,
     if (r->run_count == 0) {
         /* A failed callback that the cluster itself has made. */
         r->done_us = s->now_us;
-        r->first_done_us = s->now_us;
+        r->first_done_us = r->first_done_us == 0 ? s->now_us : r->first_done_us;
         if (fx->view.result_status < 500) {
             sim_fail(s, "S2", "inv %u is ready, nothing produced it", r->inv);
         }
@@ -158,12 +158,12 @@ static void check_deadline(struct sim *s, const struct record *r, const struct a
 /* S5, as far as the wire shows: votes that came from others, and one of its own. */
 static void check_votes(struct sim *s, const struct record *r, const struct host *h)
 {
-    uint32_t seats = tap_seats_of(r, h->incarnation);
+    uint32_t own = 0;
     for (uint32_t i = 0; i < r->arbiter_count; i++) {
-        seats |= guid_equal(&r->arbiters[i], &h->node_id) ? 1u << i : 0;
+        own |= guid_equal(&r->arbiters[i], &h->node_id) ? 1u << i : 0;
     }
     uint32_t quorum = s->options.available ? 1 : r->arbiter_count / 2 + 1;
-    uint32_t votes = (uint32_t)__builtin_popcount(seats);
+    uint32_t votes = tap_votes_of(r, h->incarnation, own);
     if (r->arbiter_count > 0 && votes < quorum) {
         sim_fail(s, "S5", "node %u serves inv %u with %u of %u votes", h->slot, r->inv, votes,
                  r->arbiter_count);

@@ -158,8 +158,10 @@ static void add_claims(struct sample *out, size_t *n)
         (struct msg_claim){id(9), claim_no, CLAIM_COLLECT, 3000, {{0}}, {NULL, 0}, 2};
     add(out, n, "CLAIM_TOKEN", MSG_CLAIM)->claim =
         (struct msg_claim){id(9), claim_no, CLAIM_FREE, 0, id(0x44), {NULL, 0}, 0};
-    add(out, n, "GRANT", MSG_GRANT)->grant = (struct msg_grant){id(10), claim_no, true, false};
-    add(out, n, "DENY", MSG_DENY)->deny = (struct msg_deny){id(11), claim_no, DENY_EXPIRED};
+    add(out, n, "GRANT", MSG_GRANT)->grant =
+        (struct msg_grant){id(10), claim_no, true, false, {0}};
+    add(out, n, "DENY", MSG_DENY)->deny =
+        (struct msg_deny){id(11), claim_no, DENY_EXPIRED, {0}};
     add(out, n, "RELEASE", MSG_RELEASE)->release = (struct msg_release){id(12), claim_no};
     add(out, n, "TAKEN", MSG_TAKEN)->taken = (struct msg_taken){2, items};
     add(out, n, "PAYLOAD_REQ", MSG_PAYLOAD_REQ)->payload_req =
@@ -281,6 +283,19 @@ static void add_seats(struct sample *out, size_t *n)
     add(out, n, "MOVED", MSG_MOVED)->moved = (struct msg_moved){id(0x0b), 2, nodes};
 }
 
+static void add_terms(struct sample *out, size_t *n)
+{
+    const struct msg_term term = {3, true, {id(0x0a), id(0x0b), id(0x0c)}};
+    add(out, n, "TURN", MSG_TURN)->turn =
+        (struct msg_turn){id(24), id(0x0a), 70000, TURN_CHOSEN, 3, true, term};
+    add(out, n, "GRANT_TERM", MSG_GRANT)->grant =
+        (struct msg_grant){id(10), claim_no, true, false, term};
+    add(out, n, "DENY_TERM", MSG_DENY)->deny =
+        (struct msg_deny){id(11), claim_no, DENY_HELD, term};
+    add(out, n, "SEAT_TERM", MSG_SEAT)->seat = (struct msg_seat){
+        .guid = id(25), .origin = id(0x0a), .seq = 1, .seats = 2, .term = term};
+}
+
 size_t samples_make(struct sample *out, size_t max)
 {
     assert(max >= SAMPLES_MAX);
@@ -294,6 +309,7 @@ size_t samples_make(struct sample *out, size_t max)
     add_questions(out, &n);
     add_tenants(out, &n);
     add_seats(out, &n);
+    add_terms(out, &n);
     return n;
 }
 
