@@ -310,6 +310,16 @@ static void offer_to_all(struct cluster *c, const struct step *s)
     }
 }
 
+/* A copy for a seat that it was never given, and nobody is left who could give it. */
+static bool is_left_behind(const struct cluster *c, const struct invocation *inv)
+{
+    bool is_left = !inv_is_ready(inv) && !inv->is_known;
+    for (uint32_t i = 0; i < inv->arbiter_count && is_left; i++) {
+        is_left = trust_is_dead(c, seats_voter(c, &inv->guid, inv_arbiter(inv, i), i));
+    }
+    return is_left;
+}
+
 /* True: some of them are this node's business. With its last entry the origin is forgotten. */
 static bool adopt_all(struct cluster *c, const struct step *s)
 {
@@ -323,6 +333,10 @@ static bool adopt_all(struct cluster *c, const struct step *s)
         struct invocation *inv = store_find_seq(c, s->origin, seq);
         seq++;
         bool is_ours = decides(c, inv, SELF);
+        if (!is_ours && is_left_behind(c, inv)) {
+            store_forget(c, inv);
+            continue;
+        }
         found = found || is_ours;
         if (is_ours && publish_is_owner(c, inv)) {
             adopt(c, inv);
