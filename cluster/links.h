@@ -111,41 +111,40 @@ bool cluster_link_member(const struct cluster *c, uint64_t link, struct cluster_
 /* Claims granted, denied and so on, since the start; for metrics and for the simulator's
  * "sometimes" counters. Names are static. */
 #define CLUSTER_COUNTERS(X)                                                                    \
-    X(claims_served)         /* clients that were given a callback */                          \
-    X(claims_pending)        /* whose wait was over */                                         \
-    X(claims_gone)           /* collected, expired or canceled before */                       \
-    X(claims_unknown)        /* never heard of */                                              \
-    X(claims_no_quorum)      /* too few arbiters */                                            \
-    X(claims_released)       /* votes given back */                                            \
-    X(lines)                 /* a claim stood in line at an arbiter */                         \
-    X(yields)                /* R2: votes given back while in line */                          \
-    X(stale_grants)          /* a vote came too late */                                        \
-    X(line_full)             /* line full */                                                   \
-    X(takeovers)             /* orphans run here */                                            \
-    X(attempts_exhausted)    /* orphans ended as failed */                                     \
-    X(duplicate_results)     /* a second executor ended later */                               \
-    X(duplicate_collections) /* available: taken twice */                                      \
-    X(accept_naks)           /* copies refused by an arbiter */                                \
-    X(accept_timeouts)       /* copies not confirmed */                                        \
-    X(fetches)               /* holes asked for */                                             \
-    X(offers)                /* orphans offered */                                             \
-    X(watermark_drops)       /* ended by a low watermark */                                    \
-    X(digest_drops)          /* ended by a digest */                                           \
-    X(late_creates)          /* a callback came after its end */                               \
-    X(payload_fetches)       /* a body was asked for */                                        \
-    X(suspicions)            /* suspicions */                                                  \
-    X(refutations)           /* refutations */                                                 \
-    X(deaths)                /* deaths */                                                      \
-    X(links_opened)          /* links opened */                                                \
-    X(links_rejected)        /* links rejected */                                              \
-    X(resyncs)               /* a peer was skipped over, or joined */                          \
-    X(tombstones_pressed)    /* forgotten early */                                             \
-    X(redeliveries)          /* to the same token */                                           \
-    X(window_waits)          /* a stream waited for its peer */                                \
-    X(handed_over)           /* queued work given away */                                      \
-    X(orphans_resolved)      /* ready ones taken care of */                                    \
-    X(seats_given)           /* votes handed to an heir on leaving */                          \
-    X(seats_given_again)     /* votes of the dead given to others */
+    X(claims_served)      /* clients that were given a callback */                             \
+    X(claims_pending)     /* whose wait was over */                                            \
+    X(claims_gone)        /* collected, expired or canceled before */                          \
+    X(claims_unknown)     /* never heard of */                                                 \
+    X(claims_no_quorum)   /* too few arbiters */                                               \
+    X(claims_released)    /* votes given back */                                               \
+    X(lines)              /* a claim stood in line at an arbiter */                            \
+    X(yields)             /* R2: votes given back while in line */                             \
+    X(stale_grants)       /* a vote came too late */                                           \
+    X(line_full)          /* line full */                                                      \
+    X(takeovers)          /* orphans run here */                                               \
+    X(attempts_exhausted) /* orphans ended as failed */                                        \
+    X(duplicate_results)  /* a second executor ended later */                                  \
+    X(accept_naks)        /* copies refused by an arbiter */                                   \
+    X(accept_timeouts)    /* copies not confirmed */                                           \
+    X(fetches)            /* holes asked for */                                                \
+    X(offers)             /* orphans offered */                                                \
+    X(watermark_drops)    /* ended by a low watermark */                                       \
+    X(digest_drops)       /* ended by a digest */                                              \
+    X(late_creates)       /* a callback came after its end */                                  \
+    X(payload_fetches)    /* a body was asked for */                                           \
+    X(suspicions)         /* suspicions */                                                     \
+    X(refutations)        /* refutations */                                                    \
+    X(deaths)             /* deaths */                                                         \
+    X(links_opened)       /* links opened */                                                   \
+    X(links_rejected)     /* links rejected */                                                 \
+    X(resyncs)            /* a peer was skipped over, or joined */                             \
+    X(tombstones_pressed) /* forgotten early */                                                \
+    X(redeliveries)       /* to the same token */                                              \
+    X(window_waits)       /* a stream waited for its peer */                                   \
+    X(handed_over)        /* queued work given away */                                         \
+    X(orphans_resolved)   /* ready ones taken care of */                                       \
+    X(seats_given)        /* votes handed to an heir on leaving */                             \
+    X(seats_given_again)  /* votes of the dead given to others */
 
 struct cluster_counters {
 #define CLUSTER_COUNTER_FIELD(name) uint64_t name;
