@@ -246,6 +246,12 @@ static void chosen(struct cluster *c, struct op *op, struct invocation *inv)
     arbiter_tell_promised(c, &guid);
 }
 
+bool terms_is_untold(const struct cluster *c, const struct invocation *inv)
+{
+    const struct extra *x = extra_of(c, inv);
+    return x != NULL && x->term > 0 && x->is_chosen && x->untold != 0;
+}
+
 bool terms_begin(struct cluster *c, struct invocation *inv)
 {
     const struct extra *x = extra_of(c, inv);
@@ -253,7 +259,7 @@ bool terms_begin(struct cluster *c, struct invocation *inv)
         return op_of(c, inv) != NULL;
     }
     struct terms_plan plan = {0};
-    bool is_open = x != NULL && x->term > 0 && x->is_chosen && x->untold != 0;
+    bool is_open = terms_is_untold(c, inv);
     bool is_unsure = x != NULL && x->term > 0 && !x->is_chosen;
     bool may_ask = is_open || is_unsure || (may_move(c, inv) && terms_plan(c, inv, &plan));
     if (!may_ask) {
@@ -401,8 +407,14 @@ static void on_ask(struct cluster *c, struct invocation *inv, const struct msg_t
     uint8_t own = terms_of(c, inv);
     bool may = m->term.number > own && !c->is_draining && !terms_is_asking(c, inv) &&
                inv_votes_here(inv) && !inv->is_over;
+    uint32_t had = inv->seats;
     if (may && move(c, inv, &m->term)) {
         own = m->term.number;
+        if (count_bits(had) >= inv->arbiter_count / 2u + 1) { /* by this node alone */
+            take_chosen(c, inv);
+            extra_at(c, inv->extra)->untold = 7;
+            terms_wake(c);
+        }
     }
     if (own >= m->term.number) {
         bool is_chosen = extra_at(c, inv->extra)->is_chosen;

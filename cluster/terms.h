@@ -46,6 +46,9 @@ bool terms_is_asking(const struct cluster *c, const struct invocation *inv);
  * `accept_op`; takeover_wake() says when it is over. */
 bool terms_begin(struct cluster *c, struct invocation *inv);
 
+/* A term was chosen here, and not all of its voters have said that they know. */
+bool terms_is_untold(const struct cluster *c, const struct invocation *inv);
+
 /* Before something else is begun that a death should not stop: as terms_begin(), but not for
  * ever. */
 bool terms_begin_first(struct cluster *c, struct invocation *inv);
