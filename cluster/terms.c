@@ -252,6 +252,12 @@ bool terms_is_untold(const struct cluster *c, const struct invocation *inv)
     return x != NULL && x->term > 0 && x->is_chosen && x->untold != 0;
 }
 
+bool terms_is_unsure(const struct cluster *c, const struct invocation *inv)
+{
+    const struct extra *x = extra_of(c, inv);
+    return x != NULL && x->term > 0 && !x->is_chosen;
+}
+
 bool terms_begin(struct cluster *c, struct invocation *inv)
 {
     const struct extra *x = extra_of(c, inv);
@@ -260,7 +266,7 @@ bool terms_begin(struct cluster *c, struct invocation *inv)
     }
     struct terms_plan plan = {0};
     bool is_open = terms_is_untold(c, inv);
-    bool is_unsure = x != NULL && x->term > 0 && !x->is_chosen;
+    bool is_unsure = terms_is_unsure(c, inv);
     bool may_ask = is_open || is_unsure || (may_move(c, inv) && terms_plan(c, inv, &plan));
     if (!may_ask) {
         return false;
@@ -375,12 +381,34 @@ static uint32_t count_bits(uint32_t bits)
     return (bits & 1u) + (bits >> 1 & 1u) + (bits >> 2 & 1u);
 }
 
+/* Another is in the term that this node was asked into by one who never came back. As above, if
+ * the term before is known: it is that of the entry itself. */
+static void on_moved_too(struct cluster *c, struct op *op, struct invocation *inv,
+                         const struct msg_turn *m)
+{
+    struct msg_term own;
+    terms_tell(c, inv, &own);
+    uint32_t moved = 0;
+    for (uint32_t i = 0; i < inv->arbiter_count; i++) {
+        bool is_kept = extra_at(c, inv->extra)->voters[i] == inv_arbiter(inv, i);
+        moved |= is_kept ? ((uint32_t)inv->seats | m->seats) & 1u << i : 0;
+    }
+    bool is_enough = count_bits(moved) >= inv->arbiter_count / 2u + 1;
+    if (own.number == 1 && terms_are_same(&own, &m->term) && is_enough) {
+        chosen(c, op, inv);
+    }
+}
+
 /* The witness is in the next term. With this node's seats that is a majority of the old one:
  * then the new one is chosen, and no other ever will be. What the witness has of the seat that
  * changes is not of the old one. */
 static void on_moved(struct cluster *c, struct invocation *inv, const struct msg_turn *m)
 {
     struct op *op = op_of(c, inv);
+    if (op != NULL && op->phase == OP_LOOKING) {
+        on_moved_too(c, op, inv, m);
+        return;
+    }
     if (op == NULL || op->phase == OP_WAITING || m->term.number != terms_of(c, inv) + 1) {
         return;
     }

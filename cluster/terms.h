@@ -42,6 +42,9 @@ bool terms_follow(struct cluster *c, struct invocation *inv, const struct msg_te
 /* A seat here is about to change: no vote may be given. */
 bool terms_is_asking(const struct cluster *c, const struct invocation *inv);
 
+/* It has moved to a term of which it does not know whether it was chosen. */
+bool terms_is_unsure(const struct cluster *c, const struct invocation *inv);
+
 /* Gives a seat again, if there is need and a way. True: it is under way, in the entry's
  * `accept_op`; takeover_wake() says when it is over. */
 bool terms_begin(struct cluster *c, struct invocation *inv);

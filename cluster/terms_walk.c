@@ -117,8 +117,9 @@ uint64_t terms_tick(struct cluster *c)
     struct invocation *inv = NULL;
     while (c->turns_open < OPEN_MAX && (inv = next_entry(c, &steps)) != NULL) {
         struct terms_plan plan;
-        bool is_needed = (is_first_alive(c, inv) || terms_is_untold(c, inv)) &&
-                         (terms_begin(c, inv) || terms_plan(c, inv, &plan));
+        bool is_ours =
+            is_first_alive(c, inv) || terms_is_untold(c, inv) || terms_is_unsure(c, inv);
+        bool is_needed = is_ours && (terms_begin(c, inv) || terms_plan(c, inv, &plan));
         t->found = t->found || is_needed;
     }
     if (t->origin < c->nodes.room) {
