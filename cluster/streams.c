@@ -346,18 +346,18 @@ void streams_stop(struct cluster *c, struct member *m)
     m->ended_cursor = c->streams->ended.end;
 }
 
-/* --- publishing
- * -------------------------------------------------------------------------------- */
+/* --- publishing ----------------------------------------------------------------------- */
 
-/* All of its arbiters are gone: the first of those that vote in their stead acts for it. */
+/* All of its arbiters are gone: the first of those that vote in their stead acts for it. A seat
+ * that this node is to have in a term that was never chosen is nobody's. */
 static bool is_first_heir(const struct cluster *c, const struct invocation *inv)
 {
     for (uint32_t i = 0; i < inv->arbiter_count; i++) {
         uint16_t voter = seats_voter(c, &inv->guid, inv_arbiter(inv, i), i);
-        if (voter == SELF) {
-            return inv_has_seat(inv, i);
+        if (voter == SELF && inv_has_seat(inv, i)) {
+            return true;
         }
-        if (!trust_is_dead(c, voter)) {
+        if (voter != SELF && !trust_is_dead(c, voter)) {
             return false;
         }
     }
