@@ -534,7 +534,7 @@ static void remind_home(struct cluster *c, const struct invocation *inv)
 {
     struct msg_taken_item item = {.guid = inv->guid,
                                   .no = {.node = c->config.node_id},
-                                  .state = inv_end(inv),
+                                  .state = (uint8_t)inv_end(inv),
                                   .webhook = inv->webhook};
     send_taken(c, (uint16_t)inv->origin, &item);
 }

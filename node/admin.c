@@ -73,7 +73,8 @@ static void get_readyz(struct admin *a, struct http_answer *answer)
     const struct budget *b = a->config.budget;
     if (core_is_draining(a->config.core)) {
         why = "draining";
-    } else if (b->used >= b->limit - b->limit / MEMORY_RESERVE) {
+    } else if (b->used >= b->limit - b->limit / MEMORY_RESERVE ||
+               !core_has_memory(a->config.core)) {
         why = "memory: limits.store_bytes is used up";
     } else if (cluster_is_ready(core_cluster(a->config.core), &why)) {
         why = NULL;

@@ -228,6 +228,17 @@ void core_finish(struct core *c, uint64_t now_ms)
     c->finishing = true;
 }
 
+bool core_has_memory(const struct core *c)
+{
+    uint32_t count = functions_count(c->functions);
+    bool has = count == 0;
+    for (uint32_t i = 0; i < count && !has; i++) {
+        has = budget_is_free(c->config.budget,
+                             function_result_size(functions_at(c->functions, i)));
+    }
+    return has;
+}
+
 bool core_is_draining(const struct core *c)
 {
     return c->draining;

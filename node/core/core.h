@@ -86,6 +86,9 @@ void core_drain(struct core *c, uint64_t now_ms);
 void core_finish(struct core *c, uint64_t now_ms);
 bool core_is_draining(const struct core *c);
 
+/* Is memory free for a usual result of some function? Else every invocation is refused. */
+bool core_has_memory(const struct core *c);
+
 /* The process ends without waiting: stops some of what runs (EFFECT_STOP); true while more is
  * left. Nobody is told. */
 bool core_abandon(struct core *c);

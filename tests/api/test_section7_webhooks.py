@@ -548,6 +548,7 @@ def test_taken_over_when_its_node_dies(start_service, receiver, node_count):
     home = service.each()[0]
     guid = home.post('echo', b'survives', [('X-Callback-Url', there.url)])
     there.wait(1)
+    time.sleep(0.5)  # else it dies holding the callback, which might have been delivered
     home.kill()
     seen = there.wait(2, seconds=20)
     assert seen[1].body == b'survives'

@@ -26,10 +26,11 @@ def test_readyz_says_why_not_when_memory_is_full(start_node):
     """memory below limit; else 503 with the reason"""
     node = start_node({'echo': 'builtin:echo'},
                       {'limits.store_bytes': '2MiB', 'limits.body_bytes': '1MiB'})
-    for _ in range(30):
-        if node.call('POST', '/v1/functions/echo', b'x' * 250000,
-                     {'Prefer': 'respond-async'}).status != 202:
-            break
+    for size in (250000, 60000, 15000, 4000):  # to the brim, in ever smaller pieces
+        for _ in range(100):
+            if node.call('POST', '/v1/functions/echo', b'x' * size,
+                         {'Prefer': 'respond-async'}).status != 202:
+                break
     answer = node.admin_call('GET', '/readyz')
     assert answer.status == 503 and b'memory' in answer.body.lower(), answer
 
