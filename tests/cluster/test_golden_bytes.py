@@ -12,7 +12,7 @@ GOLDEN = [line.split() for line in open(os.path.join(TESTS, 'golden/messages.hex
                                         encoding='ascii')]
 TYPES = {'uint': int, 'str': str, 'bool': bool, 'bin': bytes, 'bin?': (bytes, type(None)),
          'id': bytes, 'id?': (bytes, type(None)), 'entry': list, 'numbers': list,
-         'array': list, 'tenant': str}
+         'array': list, 'tenant': str}  # 'term' stands for three fields
 
 
 def without_notes(text):
@@ -35,6 +35,7 @@ def documented():
             word = field.split(':')[0].split()[0].rstrip(';')
             fields += ['id?', 'uint'] if word == 'no' else [word]
             if word == 'array':
+                fields += ['term'] if cells[3].endswith('term') else []
                 break
         for number in cells[0].split(', '):
             rows[int(number)] = fields
@@ -61,8 +62,10 @@ def test_message_is_as_documented(name, raw):
     assert end == len(wire) - 16
     assert pack(fields) == wire[16:]
     row = ROWS[kind]
-    if row[-1] == 'tenant' and len(fields) == len(row) - 1:
-        row = row[:-1]  # left out when it is nobody
+    if row[-1] in ('tenant', 'term') and len(fields) == len(row) - 1:
+        row = row[:-1]  # left out when it is nobody, or the first term
+    elif row[-1] == 'term':
+        row = row[:-1] + ['uint', 'bool', 'array']
     assert len(fields) == len(row), (name, row, fields)
     for value, word in zip(fields, row):
         assert isinstance(value, TYPES[word]), (name, word, value)
