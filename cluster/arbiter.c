@@ -12,6 +12,8 @@
 
 #include <assert.h>
 
+#define ALL_SEATS ((1u << MSG_ARBITERS_MAX) - 1)
+
 static const struct guid no_token;
 
 static bool has_token(const struct guid *token)
@@ -347,38 +349,35 @@ void arbiter_taken(struct cluster *c, struct invocation *inv, const struct arbit
 /* --- the end ---------------------------------------------------------------------------------
  */
 
-static void end_all(struct cluster *c, struct invocation *inv, const enum msg_deny_why *why)
+/* The votes of those seats (bits) are nobody's any more, and nobody waits for them. */
+static void end_seats(struct cluster *c, struct invocation *inv, uint32_t seats,
+                      const enum msg_deny_why *why)
 {
     for (uint32_t i = 0; i < MSG_ARBITERS_MAX && inv->extra != 0; i++) {
         struct seat *s = &extra_at(c, inv->extra)->seats[i];
-        chain_end(c, &inv->guid, &s->holders, why);
-        chain_end(c, &inv->guid, &s->line, why);
-        *s = (struct seat){0};
+        if ((seats >> i & 1u) != 0) {
+            chain_end(c, &inv->guid, &s->holders, why);
+            chain_end(c, &inv->guid, &s->line, why);
+            *s = (struct seat){0};
+        }
     }
 }
 
 void arbiter_vacate(struct cluster *c, struct invocation *inv, uint32_t seats)
 {
     static const enum msg_deny_why why = DENY_FULL;
-    for (uint32_t i = 0; i < MSG_ARBITERS_MAX && inv->extra != 0; i++) {
-        struct seat *s = &extra_at(c, inv->extra)->seats[i];
-        if ((seats >> i & 1u) != 0) {
-            chain_end(c, &inv->guid, &s->holders, &why);
-            chain_end(c, &inv->guid, &s->line, &why);
-            *s = (struct seat){0};
-        }
-    }
+    end_seats(c, inv, seats, &why);
 }
 
 void arbiter_end(struct cluster *c, struct invocation *inv, enum invocation_state end)
 {
     enum msg_deny_why why = why_of(end);
-    end_all(c, inv, &why);
+    end_seats(c, inv, ALL_SEATS, &why);
 }
 
 void arbiter_forget(struct cluster *c, struct invocation *inv)
 {
-    end_all(c, inv, NULL);
+    end_seats(c, inv, ALL_SEATS, NULL);
 }
 
 /* --- leaving -------------------------------------------------------------------------------

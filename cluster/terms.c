@@ -166,17 +166,21 @@ static void say_own(struct cluster *c, uint16_t to, const struct invocation *inv
     say(c, to, inv, what, &term);
 }
 
-/* The term that the op is for: its own, with the one seat given to another. */
-static void ask(struct cluster *c, const struct op *op, const struct invocation *inv)
+/* The term that the op is for: the entry's own, with the one seat given to another. */
+static struct msg_term next_term(const struct cluster *c, const struct op *op,
+                                 const struct invocation *inv)
 {
-    struct msg_term term;
-    terms_tell(c, inv, &term);
+    struct msg_term term = {.number = (uint8_t)(terms_of(c, inv) + 1)};
     for (uint32_t i = 0; i < inv->arbiter_count; i++) {
         term.voters[i] = nodes_at(&c->nodes, terms_voter(c, inv, i))->id;
     }
-    term.number++;
-    term.is_chosen = false;
     term.voters[op->source] = nodes_at(&c->nodes, op->holder)->id;
+    return term;
+}
+
+static void ask(struct cluster *c, const struct op *op, const struct invocation *inv)
+{
+    struct msg_term term = next_term(c, op, inv);
     say(c, op->target, inv, TURN_ASK, &term);
 }
 
@@ -316,13 +320,7 @@ static void look(struct cluster *c, const struct invocation *inv)
 /* Both other seats are this node's. */
 static void move_alone(struct cluster *c, struct op *op, struct invocation *inv)
 {
-    struct msg_term term;
-    for (uint32_t i = 0; i < inv->arbiter_count; i++) {
-        term.voters[i] = nodes_at(&c->nodes, terms_voter(c, inv, i))->id;
-    }
-    term.number = (uint8_t)(terms_of(c, inv) + 1);
-    term.is_chosen = false;
-    term.voters[op->source] = nodes_at(&c->nodes, op->holder)->id;
+    struct msg_term term = next_term(c, op, inv);
     if (move(c, inv, &term)) {
         chosen(c, op, inv);
     } else {

@@ -402,7 +402,6 @@ bool votes_learn(struct cluster *c, struct op *op, const struct msg_term *term)
     return is_news;
 }
 
-/* Asks every arbiter that has not got this claim, and (R3) those that got their vote back. */
 void votes_ask(struct cluster *c, struct op *op, bool also_yielded)
 {
     enum answer answer = ANSWER_ENDED;
