@@ -170,7 +170,7 @@ run_quick() {
     build dev && run_ctest "dev: units" dev -LE style
     PYTEST_WORKERS=4 run_pytest "dev: API" dev tests/api
     run_pytest "dev: documents" dev tests/docs
-    run_pytest "dev: cluster" dev tests/cluster -m "not soak"
+    PYTEST_WORKERS=2 run_pytest "dev: cluster" dev tests/cluster -m "not soak"
 }
 
 run_sim() {
