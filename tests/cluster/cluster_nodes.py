@@ -14,8 +14,8 @@ from talk import Talk
 FUNCTIONS = {'echo': 'builtin:echo', 'sleep': 'builtin:sleep', 'code': 'builtin:status'}
 
 
-# Below what the system gives to connections that dial, so that a node which comes back finds its
-# port free. Each of several runs at a time (gw0, gw1 ... of pytest-xdist) has ports of its own.
+# Below what the system gives to connections that dial, so that a node which comes back finds
+# its port free. Each run of pytest-xdist (gw0, gw1 ...) has ports of its own.
 RUN = int(os.environ.get('PYTEST_XDIST_WORKER', 'gw0')[2:]) % 8
 PORTS = range(15000 + RUN * 2000, 17000 + RUN * 2000)
 given = set()
