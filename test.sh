@@ -258,7 +258,7 @@ run_docker() {
         return
     fi
     # The clients run here, only the nodes in containers.
-    build release || return
+    build release && step "docker: images" tests/tools/docker_images.sh || return
     TOPOLOGIES=docker PYTEST_SECONDS=900 run_pytest "docker topologies" release tests/topologies
 }
 

@@ -1,5 +1,6 @@
 """A topology of containers: the folder's docker-compose.yml, started, harmed, and removed.
-Offers what Cluster (tests/cluster/cluster_nodes.py) offers for processes."""
+Offers what Cluster (tests/cluster/cluster_nodes.py) offers for processes. The images are those
+of tests/tools/docker_images.sh."""
 import json
 import os
 import secrets
@@ -25,19 +26,6 @@ def run(*command, seconds=300, check=True, env=None):
     assert not check or done.returncode == 0, (command, done.stdout[-2000:],
                                                done.stderr[-3000:])
     return done.stdout
-
-
-def make_images():
-    """The images that all topologies use: those that users build, and a newer version. With
-    TOPOLOGIES_IMAGES=kept those of an earlier run are good enough."""
-    if os.environ.get('TOPOLOGIES_IMAGES') == 'kept':
-        return
-    run(os.path.join(TREE, 'tests/tools/docker_base.sh'))
-    run(*COMPOSE, '-f', os.path.join(TREE, 'docker-compose.yml'), 'build', seconds=900)
-    run('docker', 'build', '-q', '-t', 'callbackd-build', '--target', 'build', TREE,
-        seconds=900)
-    run('docker', 'build', '-q', '-t', 'callbackd-next', os.path.join(HERE, 'next'),
-        seconds=300)
 
 
 class Compose(Talk):

@@ -10,7 +10,7 @@ for folder in (HERE, *(os.path.join(HERE, '..', one) for one in ('cluster', 'api
 import pytest  # noqa: E402
 
 from cluster_nodes import Cluster  # noqa: E402
-from compose import Compose, make_images  # noqa: E402
+from compose import Compose  # noqa: E402
 from node import BINARY  # noqa: E402
 
 ON_DOCKER = os.environ.get('TOPOLOGIES') == 'docker'
@@ -29,14 +29,8 @@ PROCESSES = {
 }
 
 
-@pytest.fixture(scope='session')
-def images():
-    if ON_DOCKER:
-        make_images()
-
-
 @pytest.fixture
-def topology(images):
+def topology():
     """topology('three'): started, and removed after the test."""
     made = []
 

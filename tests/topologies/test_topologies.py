@@ -213,7 +213,7 @@ def test_two_versions_side_by_side(topology):
 
 
 @pytest.mark.skipif(not ON_DOCKER, reason='is about docker-compose.yml at the top')
-def test_one_command_starts_three_nodes_and_scales_them_to_five(images):
+def test_one_command_starts_three_nodes_and_scales_them_to_five():
     """The file that users have: three nodes, the balancer and a function; then five."""
     with UserFile() as own:
         own.up()
