@@ -14,7 +14,4 @@ void publish_created(struct cluster *c, struct invocation *inv);
 /* It ends; said by the owner only. */
 void publish_ended(struct cluster *c, struct invocation *inv, enum invocation_state end);
 
-/* What is on its way for the entry is dropped. */
-void publish_forget(struct cluster *c, struct invocation *inv);
-
 #endif

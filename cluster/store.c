@@ -4,6 +4,7 @@
 #include "cluster/arbiter.h"
 #include "cluster/claims.h"
 #include "cluster/holdings.h"
+#include "cluster/payload.h"
 #include "cluster/publish.h"
 #include "cluster/send.h"
 #include "cluster/terms.h"
@@ -376,7 +377,7 @@ static void leave_tables(struct cluster *c, struct invocation *inv, uint32_t han
 {
     table_remove(&c->by_guid, handle);
     wheel_remove(&c->deadlines, handle);
-    publish_forget(c, inv);
+    payload_forget(c, inv);
     accept_forget(c, inv);
     struct seqmap *seqs = &nodes_at(&c->nodes, inv->origin)->seqs;
     if (has_numbers(c) && seqmap_get(seqs, inv->seq) == handle) {

@@ -3,13 +3,10 @@
 #include "cluster/arbiter.h"
 #include "cluster/handoff.h"
 #include "cluster/payload.h"
-#include "cluster/publish.h"
-#include "cluster/seats.h"
 #include "cluster/send.h"
 #include "cluster/store.h"
 #include "cluster/takeover.h"
 #include "cluster/terms.h"
-#include "cluster/trust.h"
 
 #include <stdlib.h>
 
@@ -17,8 +14,7 @@ enum {
     SMALL_MAX = 8 * 1024, /* bytes of a copy that may travel on the control lane */
     WINDOW_CONTROL = 1024 * 1024,
     WINDOW_BULK = 4 * 1024 * 1024,
-    BEHIND_MAX = 65536, /* events; further behind, a member is skipped over */
-    FLUSH_MS = 1,
+    BEHIND_MAX = 65536,  /* events; further behind, a member is skipped over */
     FLUSH_EVENTS = 1024, /* in one DELETE */
     SWEEP_STEP = 256,    /* callbacks told to a newcomer at a time */
     ACK_SIZE = 64 * 1024,
@@ -40,40 +36,14 @@ int streams_init(struct cluster *c)
 void streams_fini(struct cluster *c)
 {
     if (c->streams != NULL) {
-        free(c->streams->created.at);
-        free(c->streams->ended.at);
+        event_ring_fini(&c->streams->created);
+        event_ring_fini(&c->streams->ended);
         free(c->streams);
         c->streams = NULL;
     }
 }
 
-/* --- the rings
- * -------------------------------------------------------------------------------- */
-
-static struct event *event_at(const struct event_ring *r, uint64_t number)
-{
-    return &r->at[number & (r->room - 1)];
-}
-
-static bool ring_push(struct event_ring *r, const struct event *e)
-{
-    if (r->end - r->first == r->room) {
-        uint32_t room = r->room == 0 ? 64 : r->room * 2;
-        struct event *at = malloc(room * sizeof *at);
-        if (at == NULL) {
-            return false;
-        }
-        for (uint64_t n = r->first; n < r->end; n++) {
-            at[n & (room - 1)] = *event_at(r, n);
-        }
-        free(r->at);
-        r->at = at;
-        r->room = room;
-    }
-    *event_at(r, r->end) = *e;
-    r->end++;
-    return true;
-}
+/* --- the cursors ------------------------------------------------------------------------ */
 
 static uint64_t cursor_of(const struct member *m, const struct streams *s,
                           const struct event_ring *r)
@@ -81,20 +51,14 @@ static uint64_t cursor_of(const struct member *m, const struct streams *s,
     return r == &s->created ? m->created_cursor : m->ended_cursor;
 }
 
-/* Nobody needs what every cursor has passed. */
-static void ring_trim(struct cluster *c, struct event_ring *r)
+void streams_trim(struct cluster *c, struct event_ring *r)
 {
     uint64_t least = r->end;
     for (struct list *l = c->members->all.next; l != &c->members->all; l = l->next) {
         uint64_t at = cursor_of(list_item(l, struct member, link), c->streams, r);
         least = at < least ? at : least;
     }
-    r->first = least;
-    if (r->first == r->end && r->room > 4096) {
-        free(r->at);
-        r->at = NULL;
-        r->room = 0;
-    }
+    event_ring_drop_to(r, least);
 }
 
 /* --- whom to tell what
@@ -250,7 +214,7 @@ static void pump_created(struct cluster *c, struct member *m)
         c->counters.resyncs++;
     }
     while (m->created_cursor < r->end && may_send(c, m)) {
-        struct event e = *event_at(r, m->created_cursor);
+        struct event e = *event_ring_at(r, m->created_cursor);
         m->created_cursor++;
         struct invocation *inv = store_find_seq(c, e.origin, e.seq);
         if (inv != NULL && inv_is_ready(inv) && !inv->is_over) {
@@ -346,107 +310,6 @@ void streams_stop(struct cluster *c, struct member *m)
     m->ended_cursor = c->streams->ended.end;
 }
 
-/* --- publishing ----------------------------------------------------------------------- */
-
-/* All of its arbiters are gone: the first of those that vote in their stead acts for it. A seat
- * that this node is to have in a term that was never chosen is nobody's. */
-static bool is_first_heir(const struct cluster *c, const struct invocation *inv)
-{
-    for (uint32_t i = 0; i < inv->arbiter_count; i++) {
-        uint16_t voter = seats_voter(c, &inv->guid, inv_arbiter(inv, i), i);
-        if (voter == SELF && inv_has_seat(inv, i)) {
-            return true;
-        }
-        if (voter != SELF && !trust_is_dead(c, voter)) {
-            return false;
-        }
-    }
-    return false;
-}
-
-bool publish_is_owner(const struct cluster *c, const struct invocation *inv)
-{
-    if (c->members != NULL && c->members->farewell_at_ms != 0) {
-        return false; /* it has said good-bye: others speak and count now */
-    }
-    if (inv_is_ours(inv)) {
-        return true;
-    }
-    for (uint32_t i = 0; i < inv->arbiter_count; i++) {
-        uint16_t node = inv_arbiter(inv, i);
-        if (node == SELF) {
-            return true;
-        }
-        if (!trust_is_dead(c, node)) {
-            return false;
-        }
-    }
-    return is_first_heir(c, inv);
-}
-
-static void skip_all(struct cluster *c)
-{
-    for (struct list *l = c->members->all.next; l != &c->members->all; l = l->next) {
-        struct member *m = list_item(l, struct member, link);
-        m->created_cursor = c->streams->created.end;
-        m->ended_cursor = c->streams->ended.end;
-        m->digest_version = 0;
-    }
-    c->counters.resyncs++;
-}
-
-/* Digests tell of it, if nothing else has by then. */
-static void note_news(struct cluster *c)
-{
-    c->streams->version++;
-    members_wake_for(c, TEND_DIGEST, c->now_ms + FLUSH_MS);
-}
-
-void publish_created(struct cluster *c, struct invocation *inv)
-{
-    if (c->streams == NULL) {
-        return;
-    }
-    note_news(c);
-    struct event e = {.seq = inv->seq, .origin = (uint16_t)inv->origin};
-    ring_trim(c, &c->streams->created);
-    if (!ring_push(&c->streams->created, &e)) {
-        skip_all(c);
-        return;
-    }
-    for (struct list *l = c->members->all.next, *next; l != &c->members->all; l = next) {
-        next = l->next;
-        streams_pump(c, list_item(l, struct member, link));
-    }
-}
-
-void publish_ended(struct cluster *c, struct invocation *inv, enum invocation_state end)
-{
-    if (c->streams == NULL) {
-        return;
-    }
-    note_news(c);
-    if (!publish_is_owner(c, inv)) {
-        return;
-    }
-    struct event e = {.seq = inv->seq,
-                      .origin = (uint16_t)inv->origin,
-                      .reason = (uint8_t)((uint32_t)end | (uint32_t)inv->webhook << 4)};
-    if (!ring_push(&c->streams->ended, &e)) {
-        skip_all(c);
-        return;
-    }
-    if (c->streams->flush_at_ms == UINT64_MAX) {
-        c->streams->flush_at_ms = c->now_ms + FLUSH_MS;
-        members_wake_for(c, TEND_FLOW, c->streams->flush_at_ms);
-    }
-}
-
-void publish_forget(struct cluster *c, struct invocation *inv)
-{
-    payload_forget(c, inv);
-}
-
 /* --- ends, in batches
  * -------------------------------------------------------------------------- */
 
@@ -461,11 +324,11 @@ static bool flush_some(struct cluster *c, struct member *m)
         return false;
     }
     uint8_t *reasons = (uint8_t *)(seqs + room);
-    uint16_t origin = event_at(r, m->ended_cursor)->origin;
+    uint16_t origin = event_ring_at(r, m->ended_cursor)->origin;
     uint32_t n = 0;
-    while (n < room && event_at(r, m->ended_cursor + n)->origin == origin) {
-        seqs[n] = event_at(r, m->ended_cursor + n)->seq;
-        reasons[n] = event_at(r, m->ended_cursor + n)->reason;
+    while (n < room && event_ring_at(r, m->ended_cursor + n)->origin == origin) {
+        seqs[n] = event_ring_at(r, m->ended_cursor + n)->seq;
+        reasons[n] = event_ring_at(r, m->ended_cursor + n)->reason;
         n++;
     }
     m->ended_cursor += n;
@@ -493,7 +356,7 @@ static void flush_ended(struct cluster *c)
         }
         m->ended_cursor = r->end;
     }
-    ring_trim(c, r);
+    streams_trim(c, r);
     c->streams->flush_at_ms = UINT64_MAX;
 }
 

@@ -9,19 +9,8 @@
 #ifndef CLUSTER_STREAMS_H
 #define CLUSTER_STREAMS_H
 
+#include "cluster/event_ring.h"
 #include "cluster/members.h"
-
-struct event {
-    uint64_t seq;
-    uint16_t origin; /* number of a node */
-    uint8_t reason;  /* of an end */
-};
-
-struct event_ring {
-    struct event *at;
-    uint32_t room;
-    uint64_t first, end; /* running numbers */
-};
 
 struct streams {
     struct event_ring created, ended;
@@ -32,6 +21,9 @@ struct streams {
 /* ERR_NOMEM. */
 int streams_init(struct cluster *c);
 void streams_fini(struct cluster *c);
+
+/* Drops the events of that ring that every member's cursor has passed. */
+void streams_trim(struct cluster *c, struct event_ring *r);
 
 /* A new member: it has yet to hear of all that is here. */
 void streams_join(struct cluster *c, struct member *m);
