@@ -252,7 +252,7 @@ struct cluster {
     size_t payloads;
     uint32_t pending_count; /* own entries that are queued or running */
     uint32_t turned_count;  /* entries with a term */
-    uint32_t turns_open;    /* ops of terms.c */
+    uint32_t turns_open;    /* ops of terms_propose.c */
     uint16_t link_up_node;  /* during claims_on_link_up() */
     struct moves *moves;    /* seats.h; NULL: of no seat it is known here that it has moved */
     bool is_heir;           /* some seats here were another's */

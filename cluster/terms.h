@@ -39,28 +39,33 @@ bool terms_are_same(const struct msg_term *a, const struct msg_term *b);
  * another, or cannot move now, because a vote is held here; or no memory. */
 bool terms_follow(struct cluster *c, struct invocation *inv, const struct msg_term *m);
 
-/* A seat here is about to change: no vote may be given. */
-bool terms_is_asking(const struct cluster *c, const struct invocation *inv);
-
 /* It has moved to a term of which it does not know whether it was chosen. */
 bool terms_is_unsure(const struct cluster *c, const struct invocation *inv);
+
+/* A term was chosen here, and not all of its voters have said that they know. */
+bool terms_is_untold(const struct cluster *c, const struct invocation *inv);
+
+/* The entry's side struct ends. */
+void terms_forget(struct cluster *c, struct extra *x);
+
+/* --- terms_propose.c: giving a seat again ------------------------------------------------- */
 
 /* Gives a seat again, if there is need and a way. True: it is under way, in the entry's
  * `accept_op`; takeover_wake() says when it is over. */
 bool terms_begin(struct cluster *c, struct invocation *inv);
 
-/* A term was chosen here, and not all of its voters have said that they know. */
-bool terms_is_untold(const struct cluster *c, const struct invocation *inv);
-
 /* Before something else is begun that a death should not stop: as terms_begin(), but not for
  * ever. */
 bool terms_begin_first(struct cluster *c, struct invocation *inv);
 
-void terms_on_turn(struct cluster *c, struct member *from, const struct msg_turn *m);
+/* A seat here is about to change: no vote may be given. */
+bool terms_is_asking(const struct cluster *c, const struct invocation *inv);
+
 void terms_timeout(struct cluster *c, struct op *op, struct invocation *inv);
 
-/* The entry's side struct ends. */
-void terms_forget(struct cluster *c, struct extra *x);
+/* --- terms_answer.c ----------------------------------------------------------------------- */
+
+void terms_on_turn(struct cluster *c, struct member *from, const struct msg_turn *m);
 
 /* --- terms_walk.c: which seats ------------------------------------------------------------ */
 
