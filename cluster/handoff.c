@@ -54,7 +54,8 @@ static bool is_to_give(const struct invocation *inv)
 static struct invocation *next_entry(struct cluster *c, uint32_t *steps)
 {
     struct handoff *h = of(c);
-    for (; *steps > 0 && h->origin < c->nodes.room; (*steps)--) {
+    while (*steps > 0 && h->origin < c->nodes.room) {
+        (*steps)--; /* for one that is returned, too: who calls has room for that many */
         const struct node *n = nodes_at(&c->nodes, h->origin);
         uint64_t seq = n == NULL ? 0 : seqmap_next_live(&n->seqs, h->seq, n->seqs.high);
         if (n == NULL || n->seqs.live == 0 || seq >= n->seqs.high) {

@@ -87,7 +87,8 @@ void terms_wake(struct cluster *c)
 static struct invocation *next_entry(struct cluster *c, uint32_t *steps)
 {
     struct turns *t = &c->members->turns;
-    for (; *steps > 0 && t->origin < c->nodes.room; (*steps)--) {
+    while (*steps > 0 && t->origin < c->nodes.room) {
+        (*steps)--;
         const struct node *n = nodes_at(&c->nodes, t->origin);
         uint64_t seq = n == NULL ? 0 : seqmap_next_live(&n->seqs, t->seq, n->seqs.high);
         if (n == NULL || n->seqs.live == 0 || seq >= n->seqs.high) {

@@ -363,6 +363,24 @@ static void an_orphan_runs_where_an_heir_has_its_copy(void **state)
     fall_curtain();
 }
 
+/* More of them than a message holds, or what it is put together in. */
+static void who_leaves_hands_on_all_of_many_seats(void **state)
+{
+    enum { MANY = 5000 };
+    (void)state;
+    play(3);
+    for (uint32_t i = 0; i < MANY; i++) {
+        ACT(i / 20, PLAN_POST, i, 0, 10, 0, 0, 15000, 0);
+    }
+    ACT(1000, PLAN_DRAIN, 0);
+    ACT(8000, PLAN_COLLECT, MANY - 1, 2, 1000, 0, 0, 0, 0);
+    raise_curtain();
+    run_to(9500);
+    assert_null(sim.hosts[0]); /* it could go */
+    assert_int_equal(question(0)->answer, CLUSTER_COLLECT_SERVE);
+    fall_curtain();
+}
+
 /* Two of its three arbiters die of it. The failure that is left can be had, once. */
 static void poison_kills_two_nodes_and_is_told(uint32_t nodes)
 {
@@ -546,6 +564,7 @@ int main(void)
         cmocka_unit_test(the_last_of_many_orphans_runs_again),
         cmocka_unit_test(the_last_of_many_orphans_is_offered),
         cmocka_unit_test(an_orphan_runs_where_an_heir_has_its_copy),
+        cmocka_unit_test(who_leaves_hands_on_all_of_many_seats),
         cmocka_unit_test(poison_is_told_where_three_nodes_are_left),
         cmocka_unit_test(poison_is_told_by_the_last_node),
         cmocka_unit_test(a_callback_outlives_all_of_its_arbiters),
