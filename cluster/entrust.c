@@ -78,13 +78,12 @@ uint64_t entrust_tick(struct cluster *c)
         return ms->entrust_at_ms;
     }
     for (uint32_t i = 0; i < STEP; i++) {
-        ms->entrust_seq = seqmap_next_live(seqs, ms->entrust_seq, seqs->high);
-        if (ms->entrust_seq >= seqs->high) {
+        struct invocation *inv = store_next_live(c, SELF, &ms->entrust_seq, seqs->high);
+        if (inv == NULL) {
             ms->entrust_seq = 0;
             ms->entrust_at_ms = c->now_ms + ROUND_MS;
             return ms->entrust_at_ms;
         }
-        struct invocation *inv = store_find_seq(c, SELF, ms->entrust_seq++);
         const struct member *to = may_go(c, inv) ? successor(c, inv) : NULL;
         if (to != NULL) {
             entrust(c, inv, to);

@@ -1,5 +1,5 @@
-/* Events in order, each under a running number, in a ring that grows by doubling. Who reads them
- * keeps a number of his own; what all readers have passed is dropped. */
+/* Events in order, each under a running number, in a ring that grows by doubling. Who reads
+ * them keeps a number of his own; what all readers have passed is dropped. */
 #ifndef CLUSTER_EVENT_RING_H
 #define CLUSTER_EVENT_RING_H
 

@@ -42,45 +42,20 @@ static struct member *heir(const struct cluster *c)
     return members_of_node(c, of(c)->heir);
 }
 
-/* --- walking over all entries that this node votes on --------------------------------------
- */
+/* --- rounds over all entries that this node votes on -------------------------------------- */
 
-static bool is_to_give(const struct invocation *inv)
-{
-    return inv_votes_here(inv) && !inv->is_over;
-}
-
-/* The next one from the cursor on; NULL: the round is over, or *steps are used up. */
 static struct invocation *next_entry(struct cluster *c, uint32_t *steps)
 {
-    struct handoff *h = of(c);
-    while (*steps > 0 && h->origin < c->nodes.room) {
-        (*steps)--; /* for one that is returned, too: who calls has room for that many */
-        const struct node *n = nodes_at(&c->nodes, h->origin);
-        uint64_t seq = n == NULL ? 0 : seqmap_next_live(&n->seqs, h->seq, n->seqs.high);
-        if (n == NULL || n->seqs.live == 0 || seq >= n->seqs.high) {
-            h->origin++;
-            h->seq = 0;
-            continue;
-        }
-        h->seq = seq + 1;
-        struct invocation *inv = store_find_seq(c, h->origin, seq);
-        if (is_to_give(inv)) {
-            return inv;
-        }
-    }
-    return NULL;
-}
-
-static bool round_is_over(const struct cluster *c)
-{
-    return of(c)->origin >= c->nodes.room;
+    struct invocation *inv;
+    do {
+        inv = walk_next(c, &of(c)->walk, steps);
+    } while (inv != NULL && inv->is_over);
+    return inv;
 }
 
 static void begin_round(struct cluster *c)
 {
-    of(c)->origin = SELF;
-    of(c)->seq = 0;
+    of(c)->walk = walk_begin();
     of(c)->found = false;
 }
 
@@ -109,8 +84,7 @@ static void offer_some(struct cluster *c)
     while (at != NULL && (inv = next_entry(c, &steps)) != NULL) {
         if (m.seqs.count > 0 &&
             !guid_equal(&m.seqs.origin, &nodes_at(&c->nodes, inv->origin)->id)) {
-            h->origin = (uint16_t)inv->origin; /* it goes into the next one */
-            h->seq = inv->seq;
+            h->walk = (struct walk){(uint16_t)inv->origin, inv->seq}; /* into the next one */
             break;
         }
         m.seqs.origin = nodes_at(&c->nodes, inv->origin)->id;
@@ -135,7 +109,7 @@ static bool is_well_supplied(const struct cluster *c)
 static uint64_t offer(struct cluster *c)
 {
     struct handoff *h = of(c);
-    if (!round_is_over(c)) {
+    if (!walk_is_over(c, &h->walk)) {
         offer_some(c);
         return c->now_ms;
     }
@@ -259,7 +233,7 @@ static uint64_t give_some(struct cluster *c)
     while (h->open_count < HANDOFF_OPEN_MAX && (inv = next_entry(c, &steps)) != NULL) {
         give(c, inv);
     }
-    if (round_is_over(c)) {
+    if (walk_is_over(c, &h->walk)) {
         uint64_t next = end_round(c);
         return next < again ? next : again;
     }

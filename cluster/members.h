@@ -16,6 +16,7 @@
 #include "cluster/addresses.h"
 #include "cluster/outbox.h"
 #include "cluster/state.h"
+#include "cluster/walk.h"
 
 #define MEMBERS_MAX  2048u
 #define MEMBERS_A_MS 32u /* so many are walked over for each millisecond of rest */
@@ -115,9 +116,8 @@ struct given {
 
 /* handoff.c; all zero until this node leaves. */
 struct handoff {
-    uint16_t heir;   /* a reference; 0: none */
-    uint16_t origin; /* the cursor over all entries */
-    uint64_t seq;
+    uint16_t heir; /* a reference; 0: none */
+    struct walk walk;
     bool is_supplied, has_given, is_heard;
     bool found, is_clean; /* something to give, in this round; nothing in the last one */
     uint64_t begun_at_ms, round_at_ms, told_at_ms;
@@ -125,11 +125,11 @@ struct handoff {
     struct given open[HANDOFF_OPEN_MAX];
 };
 
-/* terms_walk.c: the cursor over all entries. */
+/* terms_walk.c: which seats are to be given again. */
 struct turns {
-    uint16_t origin; /* 0: there is nothing to look for */
-    bool found;      /* in this round */
-    uint64_t seq, round_at_ms;
+    struct walk walk; /* origin 0: there is nothing to look for */
+    bool found;       /* in this round */
+    uint64_t round_at_ms;
 };
 
 /* What there is to look at from time to time. Each says when it wants to be looked at again, so

@@ -26,6 +26,11 @@ struct tomb *store_tomb_of(const struct cluster *c, const struct guid *guid, uin
 
 struct invocation *store_find_seq(const struct cluster *c, uint16_t origin, uint64_t seq);
 
+/* The first one of that origin that is here, at or above *seq and below `to`; *seq is then the
+ * number behind it. NULL: there is none, and *seq is `to`. */
+struct invocation *store_next_live(const struct cluster *c, uint16_t origin, uint64_t *seq,
+                                   uint64_t to);
+
 /* In state QUEUED. ERR_INUSE: that GUID or number is here, or has ended. ERR_FULL, ERR_NOMEM,
  * ERR_TOOBIG: refuse it; nothing has changed. */
 int store_new(struct cluster *c, const struct store_spec *spec, struct invocation **out);

@@ -25,3 +25,10 @@ struct invocation *store_find_seq(const struct cluster *c, uint16_t origin, uint
     uint32_t handle = seqmap_get(&nodes_at(&c->nodes, origin)->seqs, seq);
     return handle == 0 ? NULL : inv_at(c, handle);
 }
+
+struct invocation *store_next_live(const struct cluster *c, uint16_t origin, uint64_t *seq,
+                                   uint64_t to)
+{
+    *seq = seqmap_next_live(&nodes_at(&c->nodes, origin)->seqs, *seq, to);
+    return *seq < to ? store_find_seq(c, origin, (*seq)++) : NULL;
+}

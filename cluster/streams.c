@@ -225,18 +225,13 @@ static void pump_created(struct cluster *c, struct member *m)
 
 static void pump_sweep(struct cluster *c, struct member *m)
 {
-    const struct seqmap *seqs = &nodes_at(&c->nodes, SELF)->seqs;
     for (uint32_t i = 0; i < SWEEP_STEP && m->sweep_next < m->sweep_end; i++) {
         if (!may_send(c, m)) {
             return;
         }
-        m->sweep_next = seqmap_next_live(seqs, m->sweep_next, m->sweep_end);
-        if (m->sweep_next < m->sweep_end) {
-            const struct invocation *inv = store_find_seq(c, SELF, m->sweep_next);
-            m->sweep_next++;
-            if (inv_is_ready(inv)) {
-                send_create(c, m, inv);
-            }
+        const struct invocation *inv = store_next_live(c, SELF, &m->sweep_next, m->sweep_end);
+        if (inv != NULL && inv_is_ready(inv)) {
+            send_create(c, m, inv);
         }
     }
     members_wake_for(c, TEND_FLOW, c->now_ms);
@@ -269,12 +264,11 @@ void streams_on_leaving(struct cluster *c, struct member *m)
 {
     const struct seqmap *seqs = &nodes_at(&c->nodes, SELF)->seqs;
     uint64_t seq = seqs->low;
-    while ((seq = seqmap_next_live(seqs, seq, seqs->high)) < seqs->high) {
-        const struct invocation *inv = store_find_seq(c, SELF, seq);
+    const struct invocation *inv;
+    while ((inv = store_next_live(c, SELF, &seq, seqs->high)) != NULL) {
         if (!inv_is_ready(inv) && inv_is_arbiter(inv, m->node)) {
-            streams_want(m, SELF, seq);
+            streams_want(m, SELF, inv->seq);
         }
-        seq++;
     }
     streams_pump(c, m);
 }

@@ -280,16 +280,14 @@ static bool may_lack(const struct cluster *c, const struct invocation *inv, uint
 /* Those of the orphans that `to` may lack. */
 static void offer(struct cluster *c, const struct step *s, struct member *to)
 {
-    const struct seqmap *seqs = &nodes_at(&c->nodes, s->origin)->seqs;
     uint64_t *at = effects_scratch(&c->effects, SCAN_MAX * sizeof *at);
     struct msg m = {.kind = MSG_OFFER};
     uint64_t seq = s->from;
-    while (at != NULL && (seq = seqmap_next_live(seqs, seq, s->to)) < s->to) {
-        const struct invocation *inv = store_find_seq(c, s->origin, seq);
+    const struct invocation *inv;
+    while (at != NULL && (inv = store_next_live(c, s->origin, &seq, s->to)) != NULL) {
         if (may_lack(c, inv, to->node)) {
-            at[m.seqs.count++] = seq << 1 | inv_is_ready(inv);
+            at[m.seqs.count++] = inv->seq << 1 | inv_is_ready(inv);
         }
-        seq++;
     }
     if (m.seqs.count > 0) {
         m.seqs.origin = nodes_at(&c->nodes, s->origin)->id;
@@ -325,13 +323,9 @@ static bool adopt_all(struct cluster *c, const struct step *s)
 {
     uint64_t seq = s->from;
     bool found = false;
-    while (c->nodes.at[s->origin] != NULL) {
-        seq = seqmap_next_live(&nodes_at(&c->nodes, s->origin)->seqs, seq, s->to);
-        if (seq >= s->to) {
-            break;
-        }
-        struct invocation *inv = store_find_seq(c, s->origin, seq);
-        seq++;
+    struct invocation *inv;
+    while (c->nodes.at[s->origin] != NULL &&
+           (inv = store_next_live(c, s->origin, &seq, s->to)) != NULL) {
         bool is_ours = decides(c, inv, SELF);
         if (!is_ours && is_left_behind(c, inv)) {
             store_forget(c, inv);

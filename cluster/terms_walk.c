@@ -79,36 +79,14 @@ static bool is_first_alive(const struct cluster *c, const struct invocation *inv
 
 void terms_wake(struct cluster *c)
 {
-    c->members->turns = (struct turns){.origin = SELF};
+    c->members->turns = (struct turns){.walk = walk_begin()};
     members_wake(c, c->now_ms);
-}
-
-/* The next entry that this node votes on. NULL: the round, or *steps, is over. */
-static struct invocation *next_entry(struct cluster *c, uint32_t *steps)
-{
-    struct turns *t = &c->members->turns;
-    while (*steps > 0 && t->origin < c->nodes.room) {
-        (*steps)--;
-        const struct node *n = nodes_at(&c->nodes, t->origin);
-        uint64_t seq = n == NULL ? 0 : seqmap_next_live(&n->seqs, t->seq, n->seqs.high);
-        if (n == NULL || n->seqs.live == 0 || seq >= n->seqs.high) {
-            t->origin++;
-            t->seq = 0;
-            continue;
-        }
-        t->seq = seq + 1;
-        struct invocation *inv = store_find_seq(c, t->origin, seq);
-        if (inv_votes_here(inv)) {
-            return inv;
-        }
-    }
-    return NULL;
 }
 
 uint64_t terms_tick(struct cluster *c)
 {
     struct turns *t = &c->members->turns;
-    if (t->origin == 0 || c->config.available || c->is_draining) {
+    if (t->walk.origin == 0 || c->config.available || c->is_draining) {
         return UINT64_MAX;
     }
     if (c->now_ms < t->round_at_ms) {
@@ -116,19 +94,17 @@ uint64_t terms_tick(struct cluster *c)
     }
     uint32_t steps = STEP;
     struct invocation *inv = NULL;
-    while (c->turns_open < OPEN_MAX && (inv = next_entry(c, &steps)) != NULL) {
+    while (c->turns_open < OPEN_MAX && (inv = walk_next(c, &t->walk, &steps)) != NULL) {
         struct terms_plan plan;
         bool is_ours =
             is_first_alive(c, inv) || terms_is_untold(c, inv) || terms_is_unsure(c, inv);
         bool is_needed = is_ours && (terms_begin(c, inv) || terms_plan(c, inv, &plan));
         t->found = t->found || is_needed;
     }
-    if (t->origin < c->nodes.room) {
+    if (!walk_is_over(c, &t->walk)) {
         return c->now_ms + (c->turns_open >= OPEN_MAX ? OPEN_FULL_MS : 0);
     }
-    t->origin = t->found ? SELF : 0;
-    t->seq = 0;
-    t->found = false;
-    t->round_at_ms = c->now_ms + ROUND_MS;
-    return t->origin == 0 ? UINT64_MAX : t->round_at_ms;
+    *t = t->found ? (struct turns){.walk = walk_begin(), .round_at_ms = c->now_ms + ROUND_MS}
+                  : (struct turns){0};
+    return t->walk.origin == 0 ? UINT64_MAX : t->round_at_ms;
 }
