@@ -17,6 +17,7 @@ enum {
     SILENCE_MS = 50,   /* R2: an arbiter that is silent for so long is passed over */
     HEDGE_MS = 20,     /* ... and one that was not needed is asked in its stead */
     ASK_AGAIN_MS = 25, /* after a refusal that passes */
+    NOWHERE = MSG_ARBITERS_MAX,
 };
 
 /* --- asking ---------------------------------------------------------------------------- */
@@ -166,26 +167,18 @@ void votes_arm(struct cluster *c, struct op *op)
     ops_set_timer(c, op, at);
 }
 
-/* The first arbiter that lives and answers; the count of them when none does. */
-static uint32_t first_answering(const struct cluster *c, const struct op *op)
+/* The first arbiter that lives and answers, if the claim stands in line there; else NOWHERE. */
+static uint32_t lined_at_first(const struct cluster *c, const struct op *op)
 {
     const struct watch *w = watch_of(c, op);
-    uint32_t first = 0;
-    while (first < w->arbiter_count) {
-        bool is_silent =
-            op->votes[first].state == VOTE_ASKED && c->now_ms >= op->asked_at_ms + SILENCE_MS;
-        if (trust_is_alive(c, watch_voter(c, w, first)) && !is_silent) {
-            break;
+    for (uint32_t i = 0; i < w->arbiter_count; i++) {
+        enum vote_state state = (enum vote_state)op->votes[i].state;
+        bool is_silent = state == VOTE_ASKED && c->now_ms >= op->asked_at_ms + SILENCE_MS;
+        if (trust_is_alive(c, watch_voter(c, w, i)) && !is_silent) {
+            return state == VOTE_LINED ? i : NOWHERE;
         }
-        first++;
     }
-    return first;
-}
-
-static bool is_lined_at_first(const struct cluster *c, const struct op *op)
-{
-    uint32_t first = first_answering(c, op);
-    return first < watch_of(c, op)->arbiter_count && op->votes[first].state == VOTE_LINED;
+    return NOWHERE;
 }
 
 /* R2: who stands in line at the first arbiter that answers waits there only, so that two
@@ -193,11 +186,8 @@ static bool is_lined_at_first(const struct cluster *c, const struct op *op)
 static void yield_to_first(struct cluster *c, struct op *op)
 {
     const struct watch *w = watch_of(c, op);
-    if (!is_lined_at_first(c, op)) {
-        return;
-    }
-    uint32_t first = first_answering(c, op);
-    for (uint32_t i = 0; i < w->arbiter_count; i++) {
+    uint32_t first = lined_at_first(c, op);
+    for (uint32_t i = 0; i < w->arbiter_count && first != NOWHERE; i++) {
         struct vote *v = &op->votes[i];
         if (i != first && (v->state == VOTE_GRANTED || votes_waits(v))) {
             v->state = VOTE_YIELDED;
@@ -271,7 +261,7 @@ static bool asks_enough(const struct cluster *c, const struct op *op)
         hopeful += state == VOTE_GRANTED || (is_asked && !is_late);
     }
     uint32_t wanted = c->config.available ? w->arbiter_count : votes_needed(c, op);
-    return hopeful >= wanted || is_lined_at_first(c, op);
+    return hopeful >= wanted || lined_at_first(c, op) != NOWHERE;
 }
 
 /* Smaller is better: this node answers at once, a suspect perhaps never. */
