@@ -1,6 +1,7 @@
 #include "crypto/keyring.h"
 
 #include "crypto/crypto.h"
+#include "crypto/secret_file.h"
 
 #define KEY_PURPOSE  "callbackd cluster link, key 1"
 #define NAME_PURPOSE "callbackd cluster link, name of the key 1"
@@ -22,20 +23,10 @@ static int derive(struct keyring_key *out, struct bytes secret, struct bytes clu
     return rc;
 }
 
-static bool is_visible(struct bytes secret)
-{
-    for (size_t i = 0; i < secret.size; i++) {
-        if (secret.at[i] <= ' ' || secret.at[i] > '~') {
-            return false;
-        }
-    }
-    return true;
-}
-
 static int add(struct keyring *k, unsigned line, struct bytes secret, struct bytes cluster_name,
                struct errmsg *em)
 {
-    if (!is_visible(secret)) {
+    if (!bytes_is_visible(secret)) {
         return err_set(em, ERR_MALFORMED,
                        "line %u: a space, or a byte that is no visible character; allowed: "
                        "what `openssl rand -base64 32` prints",
@@ -65,15 +56,9 @@ int keyring_parse(struct keyring *out, struct bytes text, struct bytes cluster_n
                   struct errmsg *em)
 {
     *out = (struct keyring){.count = 0};
-    for (unsigned line = 1; text.size > 0; line++) {
-        struct bytes secret = bytes_cut_at(&text, '\n');
-        if (secret.size > 0 && secret.at[secret.size - 1] == '\r') {
-            secret.size--;
-        }
-        secret = bytes_trim(secret);
-        if (secret.size == 0 || secret.at[0] == '#') {
-            continue;
-        }
+    unsigned line = 0;
+    struct bytes secret;
+    while ((secret = secret_file_line(&text, &line)).size > 0) {
         int rc = add(out, line, secret, cluster_name, em);
         if (rc != 0) {
             keyring_wipe(out);

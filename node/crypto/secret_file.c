@@ -61,6 +61,22 @@ int secret_file_read(struct text *out, const char *path, size_t size_max,
     return rc;
 }
 
+struct bytes secret_file_line(struct bytes *text, unsigned *number)
+{
+    while (text->size > 0) {
+        struct bytes line = bytes_cut_at(text, '\n');
+        (*number)++;
+        if (line.size > 0 && line.at[line.size - 1] == '\r') {
+            line.size--;
+        }
+        line = bytes_trim(line);
+        if (line.size > 0 && line.at[0] != '#') {
+            return line;
+        }
+    }
+    return bytes_of(NULL, 0);
+}
+
 void secret_file_wipe(struct text *t)
 {
     if (t->at != NULL) {

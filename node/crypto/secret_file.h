@@ -19,6 +19,11 @@ int secret_file_check(const char *path, enum secret_file_look *look, struct errm
 int secret_file_read(struct text *out, const char *path, size_t size_max,
                      enum secret_file_look *look, struct errmsg *em);
 
+/* Cuts lines off `text` to the next that says something: that is not empty, nor begins with #.
+ * Without the spaces around it; empty: there is none. *number is that line's, counted up from
+ * 0. */
+struct bytes secret_file_line(struct bytes *text, unsigned *number);
+
 void secret_file_wipe(struct text *t);
 
 #endif

@@ -1,6 +1,7 @@
 #include "handlers/webhook_signature.h"
 
 #include "crypto/crypto.h"
+#include "crypto/secret_file.h"
 
 static int add_key(struct webhook_keys *keys, struct bytes line, unsigned number,
                    struct errmsg *em)
@@ -30,15 +31,9 @@ static int add_key(struct webhook_keys *keys, struct bytes line, unsigned number
 int webhook_keys_parse(struct webhook_keys *out, struct bytes text, struct errmsg *em)
 {
     *out = (struct webhook_keys){0};
-    for (unsigned number = 1; text.size > 0; number++) {
-        struct bytes line = bytes_cut_at(&text, '\n');
-        if (line.size > 0 && line.at[line.size - 1] == '\r') {
-            line.size--;
-        }
-        line = bytes_trim(line);
-        if (line.size == 0 || line.at[0] == '#') {
-            continue;
-        }
+    unsigned number = 0;
+    struct bytes line;
+    while ((line = secret_file_line(&text, &number)).size > 0) {
         int rc = add_key(out, line, number, em);
         if (rc != 0) {
             return rc;
