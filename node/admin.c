@@ -4,6 +4,7 @@
 #include "balance.h"
 #include "base/timestamp.h"
 #include "cluster/links.h"
+#include "dialects/answers.h"
 #include "gather.h"
 #include "io/timer.h"
 
@@ -199,15 +200,6 @@ static bool path_is(const struct admin_route *route, struct bytes path)
     return route->any_case ? bytes_is_nocase(path, route->path) : bytes_is(path, route->path);
 }
 
-static void answer_problem(struct http_answer *answer, uint16_t status, const char *slug,
-                           const char *title)
-{
-    answer->status = status;
-    http_answer_header(answer, "Content-Type", bytes_text("application/problem+json"));
-    text_addf(&answer->content, "{\"type\":\"/problems/%s\",\"title\":\"%s\",\"status\":%d}",
-              slug, title, status);
-}
-
 /* What is not here is for administrators to know as well. */
 static bool is_refused(struct admin *a, const struct http_request *r,
                        const struct admin_route *route, struct http_answer *answer)
@@ -258,9 +250,10 @@ void admin_on_request(void *owner, struct http_exchange *x)
     }
     bool head = found != NULL && r->is_head && strcmp(found->method, "GET") == 0;
     if (found == NULL) {
-        answer_problem(&answer, 404, "not-found",
-                       "The admin address has /healthz, /readyz, /metrics, /v1/node, "
-                       "/v1/cluster, /v1/queues and /v1/drain");
+        dialect_problem(&answer, 404, "unknown-route",
+                        "The admin address has /healthz, /readyz, /metrics, /v1/node, "
+                        "/v1/cluster, /v1/queues and /v1/drain",
+                        r->path);
     } else if (head || bytes_is(r->method, found->method)) {
         if (found->answer == NULL) {
             gather_begin(a->gather, x, found->topic);
@@ -268,9 +261,7 @@ void admin_on_request(void *owner, struct http_exchange *x)
         }
         found->answer(a, &answer);
     } else {
-        answer_problem(&answer, 405, "method-not-allowed", "See the Allow header");
-        http_answer_header(&answer, "Allow",
-                           bytes_text(found->method[0] == 'G' ? "GET, HEAD" : "POST"));
+        answer_not_allowed(&answer, r, found->method[0] == 'G' ? "GET, HEAD" : "POST");
     }
     http_exchange_answer(x, &answer);
 }

@@ -258,7 +258,7 @@ def test_views_only_read(node, path):
 
 def test_unknown_admin_paths_are_404(node):
     """nothing else is there"""
-    assert node.admin_call('GET', '/v1/nothing').status == 404
+    assert_problem(node.admin_call('GET', '/v1/nothing'), 404, 'unknown-route')
 
 
 def test_admin_is_not_on_the_api_address(node):
