@@ -7,24 +7,11 @@
 
 #define HOST_MAX 253 /* characters, RFC 1035 2.3.4 */
 
-static bool is_letter_or_digit(uint8_t c)
-{
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
-}
-
 /* A host name or an IPv4 address; underscores are allowed, as container networks use them. */
 static bool is_host(struct bytes text)
 {
-    if (text.size == 0 || text.size > HOST_MAX || text.at[0] == '-' || text.at[0] == '.') {
-        return false;
-    }
-    for (size_t i = 0; i < text.size; i++) {
-        uint8_t c = text.at[i];
-        if (!is_letter_or_digit(c) && c != '-' && c != '.' && c != '_') {
-            return false;
-        }
-    }
-    return true;
+    return bytes_is_word(text) && text.size <= HOST_MAX && text.at[0] != '-' &&
+           text.at[0] != '.';
 }
 
 static bool is_ip(int family, struct bytes text)
@@ -111,23 +98,15 @@ bool shape_is_host_or_network(struct bytes text)
 
 bool shape_is_function_name(struct bytes text)
 {
-    if (text.size == 0 || text.size > SHAPE_FUNCTION_NAME_MAX) {
-        return false;
-    }
-    for (size_t i = 0; i < text.size; i++) {
-        uint8_t c = text.at[i];
-        if (!is_letter_or_digit(c) && c != '-' && c != '.' && c != '_') {
-            return false;
-        }
-    }
-    return !bytes_is(text, ".") && !bytes_is(text, "..");
+    return bytes_is_word(text) && text.size <= SHAPE_FUNCTION_NAME_MAX &&
+           !bytes_is(text, ".") && !bytes_is(text, "..");
 }
 
 bool shape_is_variable(struct bytes text)
 {
     struct bytes name = bytes_cut_at(&text, '=');
     for (size_t i = 0; i < name.size; i++) {
-        if (!is_letter_or_digit(name.at[i]) && name.at[i] != '_') {
+        if (!bytes_is_letter_or_digit(name.at[i]) && name.at[i] != '_') {
             return false;
         }
     }

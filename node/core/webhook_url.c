@@ -10,11 +10,6 @@
 static const char not_absolute[] =
     "X-Callback-Url: an absolute http or https URL is needed, as http://host/path";
 
-static bool is_letter_or_digit(uint8_t c)
-{
-    return (c >= '0' && c <= '9') || ((c | 0x20) >= 'a' && (c | 0x20) <= 'z');
-}
-
 static int hex_value(uint8_t c)
 {
     if (c >= '0' && c <= '9') {
@@ -36,7 +31,7 @@ static bool is_host_name(struct bytes host)
     size_t label = 0;
     for (size_t i = 0; i < host.size; i++) {
         uint8_t c = host.at[i];
-        bool part = is_letter_or_digit(c) || c == '-' || c == '_';
+        bool part = bytes_is_letter_or_digit(c) || c == '-' || c == '_';
         if (!part && (c != '.' || label == 0)) {
             return false;
         }
@@ -143,7 +138,7 @@ static bool is_uri_text(struct bytes text)
                 hex_value(text.at[i + 2]) < 0) {
                 return false;
             }
-        } else if (!is_letter_or_digit(c) &&
+        } else if (!bytes_is_letter_or_digit(c) &&
                    (c == 0 || strchr("-._~:/?#[]@!$&'()*+,;=", c) == NULL)) {
             return false;
         }

@@ -47,9 +47,7 @@ static void add_escaped(struct text *path, const char *id)
 {
     for (; *id != '\0'; id++) {
         unsigned char c = (unsigned char)*id;
-        bool is_plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-                        (c >= '0' && c <= '9') || strchr("-._~", (int)c) != NULL;
-        if (is_plain) {
+        if (bytes_is_letter_or_digit(c) || strchr("-._~", (int)c) != NULL) {
             text_add_char(path, (char)c);
         } else {
             text_addf(path, "%%%02X", c);

@@ -7,15 +7,7 @@
 
 static bool is_word(struct bytes text)
 {
-    for (size_t i = 0; i < text.size; i++) {
-        uint8_t c = text.at[i];
-        bool letter = (c | 0x20) >= 'a' && (c | 0x20) <= 'z';
-        bool digit = c >= '0' && c <= '9';
-        if (!letter && !digit && c != '-' && c != '_' && c != '.') {
-            return false;
-        }
-    }
-    return text.size > 0 && text.size <= WORD_MAX;
+    return bytes_is_word(text) && text.size <= WORD_MAX;
 }
 
 static bool is_scope(struct bytes text)

@@ -2,19 +2,6 @@
 
 #define FUNCTION_NAME_SIZE_MAX 255
 
-bool target_name_is_valid(struct bytes name)
-{
-    for (size_t i = 0; i < name.size; i++) {
-        uint8_t c = name.at[i];
-        bool letter = (c | 0x20) >= 'a' && (c | 0x20) <= 'z';
-        bool digit = c >= '0' && c <= '9';
-        if (!letter && !digit && c != '-' && c != '_' && c != '.') {
-            return false;
-        }
-    }
-    return name.size > 0 && name.size <= FUNCTION_NAME_SIZE_MAX;
-}
-
 struct bytes target_cut_segment(struct bytes *rest)
 {
     struct bytes all = *rest;
@@ -29,10 +16,8 @@ struct bytes target_cut_segment(struct bytes *rest)
 
 struct bytes target_function(const struct dialect_config *config, struct bytes name)
 {
-    if (!target_name_is_valid(name)) {
-        return bytes_of(NULL, 0);
-    }
-    return config->function_named(config->owner, name);
+    bool is_name = bytes_is_word(name) && name.size <= FUNCTION_NAME_SIZE_MAX;
+    return is_name ? config->function_named(config->owner, name) : bytes_of(NULL, 0);
 }
 
 struct bytes target_function_in_namespace(const struct dialect_config *config,

@@ -5,13 +5,11 @@
 
 #include "dialects/dialect.h"
 
-/* [-a-zA-Z_0-9.]+ as in OpenFaaS, at most 255 characters. */
-bool target_name_is_valid(struct bytes name);
-
 /* Cuts "name[/sub/path]": *rest becomes the sub-path, empty or with its '/'. */
 struct bytes target_cut_segment(struct bytes *rest);
 
-/* The function of that name, or an empty view. */
+/* The function of that name, or an empty view; that also for what no name can be:
+ * [-a-zA-Z_0-9.]+ as in OpenFaaS, at most 255 characters. */
 struct bytes target_function(const struct dialect_config *config, struct bytes name);
 
 /* Likewise; a namespace suffix behind the last dot may follow the name (OpenFaaS). */

@@ -76,8 +76,7 @@ static bool is_token(struct bytes b)
     static const char others[] = "!#$%&'*+-.^_`|~";
     for (size_t i = 0; i < b.size; i++) {
         uint8_t c = b.at[i];
-        bool is_alnum = (c >= '0' && c <= '9') || ((c | 0x20) >= 'a' && (c | 0x20) <= 'z');
-        if (!is_alnum && (c == 0 || strchr(others, c) == NULL)) {
+        if (!bytes_is_letter_or_digit(c) && (c == 0 || strchr(others, c) == NULL)) {
             return false;
         }
     }

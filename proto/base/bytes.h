@@ -107,6 +107,23 @@ static inline bool bytes_is_visible(struct bytes b)
     return (faults & tops) == 0;
 }
 
+static inline bool bytes_is_letter_or_digit(uint8_t c) /* of ASCII */
+{
+    return (c >= '0' && c <= '9') || ((c | 0x20) >= 'a' && (c | 0x20) <= 'z');
+}
+
+/* [-a-zA-Z_0-9.]+, what most things are named with. */
+static inline bool bytes_is_word(struct bytes b)
+{
+    for (size_t i = 0; i < b.size; i++) {
+        uint8_t c = b.at[i];
+        if (!bytes_is_letter_or_digit(c) && c != '-' && c != '_' && c != '.') {
+            return false;
+        }
+    }
+    return b.size > 0;
+}
+
 /* Without spaces and tabs at both ends (RFC 9110 5.6.3, OWS). */
 static inline struct bytes bytes_trim(struct bytes b)
 {

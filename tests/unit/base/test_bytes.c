@@ -19,8 +19,24 @@ static void every_byte_is_seen_at_every_place(void **state)
     }
 }
 
+static void a_word_is_letters_digits_and_three_signs(void **state)
+{
+    (void)state;
+    for (unsigned c = 0; c < 256; c++) {
+        uint8_t text[] = {'a', (uint8_t)c, 'Z'};
+        bool is_of_it = c != 0 && strchr("-_.0123456789abcdefghijklmnopqrstuvwxyz"
+                                         "ABCDEFGHIJKLMNOPQRSTUVWXYZ",
+                                         (int)c) != NULL;
+        assert_int_equal(bytes_is_word(bytes_of(text, sizeof text)), is_of_it);
+    }
+    assert_false(bytes_is_word(bytes_of(NULL, 0)));
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(every_byte_is_seen_at_every_place)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_byte_is_seen_at_every_place),
+        cmocka_unit_test(a_word_is_letters_digits_and_three_signs),
+    };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
