@@ -1,7 +1,7 @@
 /* http:// and https:// targets: an upstream that answers for the function.
  *
  * What passes stands in http_pass.h, how it travels in plain_client.h (http) and http_client.h
- * (https); here is what ties an execution to an exchange. Each target keeps connections of
+ * (https); here is what ties an execution to a transfer. Each target keeps connections of
  * its own. */
 #include "handlers/handler.h"
 #include "handlers/http_client.h"
@@ -32,15 +32,15 @@ struct call {
     struct list link; /* of target->calls */
     struct handler_target *target;
     uint64_t execution_id;
-    struct http_exchange *exchange; /* one of the two */
-    struct plain_exchange *plain;
+    struct http_transfer *transfer; /* one of the two */
+    struct plain_transfer *plain;
 };
 
 static void call_free(struct call *call)
 {
     list_remove(&call->link);
-    http_exchange_stop(&call->exchange);
-    plain_exchange_stop(&call->plain);
+    http_transfer_stop(&call->transfer);
+    plain_transfer_stop(&call->plain);
     free(call);
 }
 
@@ -86,7 +86,7 @@ static enum execution_end end_of_error(int rc)
     }
 }
 
-static void on_end(void *owner, struct http_exchange_end *end)
+static void on_end(void *owner, struct http_transfer_end *end)
 {
     struct call *call = owner;
     struct handler_target *t = call->target;
@@ -105,7 +105,7 @@ static void on_end(void *owner, struct http_exchange_end *end)
         out.detail = out.detail != NULL ? out.detail : "no memory for the answer";
     }
     out.end = end_of_error(rc);
-    call->exchange = NULL; /* has gone */
+    call->transfer = NULL; /* has gone */
     call->plain = NULL;
     call_free(call);
     t->env.on_done(t->env.owner, id, &out);
@@ -123,7 +123,7 @@ static int http_start(struct handler_target *t, const struct execution *x)
         return ERR_NOMEM;
     }
     struct bytes lines = text_view(&t->lines);
-    struct http_exchange_config config = {
+    struct http_transfer_config config = {
         .origin = t->origin,
         .method = v.method,
         .target = bytes_of(lines.at, target_size),
@@ -135,8 +135,8 @@ static int http_start(struct handler_target *t, const struct execution *x)
     call->target = t;
     call->execution_id = x->id;
     list_push_back(&t->calls, &call->link);
-    int rc = t->plain != NULL ? plain_exchange_start(&call->plain, t->plain, &config)
-                              : http_exchange_start(&call->exchange, t->client, &config);
+    int rc = t->plain != NULL ? plain_transfer_start(&call->plain, t->plain, &config)
+                              : http_transfer_start(&call->transfer, t->client, &config);
     if (rc != 0) {
         call_free(call);
     }

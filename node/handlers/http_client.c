@@ -18,23 +18,23 @@
 /* Headers of one request that are sent; a request with more is refused. */
 #define HEADERS_MAX 512u
 
-/* Idle exchange structures that are kept to be used again. */
+/* Idle transfer structures that are kept to be used again. */
 #define IDLE_MAX 1024u
 
 struct http_client {
     struct http_client_config config;
     CURLM *multi;
     struct timer *timer;
-    struct list idle, active; /* of exchanges */
+    struct list idle, active; /* of transfers */
     size_t idle_count;
     bool is_driving; /* within drive() */
     bool is_due;     /* libcurl wants to be called once more */
 };
 
-struct http_exchange {
+struct http_transfer {
     struct list link; /* of client->idle or client->active */
     struct http_client *client;
-    struct http_exchange_config config;
+    struct http_transfer_config config;
     CURL *easy;
     struct buf *body;
     struct text lines; /* method, target and headers, each with a terminator */
@@ -60,7 +60,7 @@ static size_t parse_status(struct bytes line)
 }
 
 /* One allocation for the whole body, where its length is told. */
-static void on_head_end(struct http_exchange *x)
+static void on_head_end(struct http_transfer *x)
 {
     x->head_ended = true;
     struct bytes head = text_view(&x->head);
@@ -79,7 +79,7 @@ static void on_head_end(struct http_exchange *x)
 static size_t on_header(char *at, size_t one, size_t size, void *owner)
 {
     (void)one;
-    struct http_exchange *x = owner;
+    struct http_transfer *x = owner;
     struct bytes line = bytes_of(at, size), rest = line;
     bool is_first = !x->head_ended || (x->status >= 100 && x->status < 200);
     if (!is_first) {
@@ -104,7 +104,7 @@ static size_t on_header(char *at, size_t one, size_t size, void *owner)
 static size_t on_body(char *at, size_t one, size_t size, void *owner)
 {
     (void)one;
-    struct http_exchange *x = owner;
+    struct http_transfer *x = owner;
     return intake_append(&x->answer, bytes_of(at, size)) == 0 ? size : 0;
 }
 
@@ -112,7 +112,7 @@ static curl_socket_t on_open_socket(void *owner, curlsocktype purpose,
                                     struct curl_sockaddr *address)
 {
     (void)purpose;
-    struct http_exchange *x = owner;
+    struct http_transfer *x = owner;
     if (x->config.may_connect != NULL &&
         !x->config.may_connect(x->config.owner, &address->addr)) {
         return CURL_SOCKET_BAD;
@@ -168,9 +168,9 @@ static int on_timer(CURLM *multi, long after_ms, void *owner)
     return 0;
 }
 
-/* -- the life of an exchange -- */
+/* -- the life of a transfer -- */
 
-static void exchange_free(struct http_exchange *x)
+static void transfer_free(struct http_transfer *x)
 {
     curl_easy_cleanup(x->easy);
     text_fini(&x->lines);
@@ -180,7 +180,7 @@ static void exchange_free(struct http_exchange *x)
 }
 
 /* Gives back what belonged to one request and keeps the rest for the next. */
-static void exchange_rest(struct http_exchange *x)
+static void transfer_rest(struct http_transfer *x)
 {
     struct http_client *c = x->client;
     curl_multi_remove_handle(c->multi, x->easy);
@@ -188,14 +188,14 @@ static void exchange_rest(struct http_exchange *x)
     buf_drop(&x->body);
     intake_fini(&x->answer);
     if (c->idle_count == IDLE_MAX) {
-        exchange_free(x);
+        transfer_free(x);
         return;
     }
     list_push_front(&c->idle, &x->link);
     c->idle_count++;
 }
 
-static int set_once(struct http_exchange *x)
+static int set_once(struct http_transfer *x)
 {
     CURL *e = x->easy;
     CURLcode rc = CURLE_OK;
@@ -226,14 +226,14 @@ static int set_once(struct http_exchange *x)
     return rc == CURLE_OK ? 0 : ERR_NOMEM;
 }
 
-static struct http_exchange *exchange_take(struct http_client *c)
+static struct http_transfer *transfer_take(struct http_client *c)
 {
     struct list *idle = list_pop_front(&c->idle);
     if (idle != NULL) {
         c->idle_count--;
-        return list_item(idle, struct http_exchange, link);
+        return list_item(idle, struct http_transfer, link);
     }
-    struct http_exchange *x = calloc(1, sizeof *x);
+    struct http_transfer *x = calloc(1, sizeof *x);
     if (x == NULL) {
         return NULL;
     }
@@ -241,7 +241,7 @@ static struct http_exchange *exchange_take(struct http_client *c)
     list_init(&x->link);
     x->easy = curl_easy_init();
     if (x->easy == NULL || set_once(x) != 0) {
-        exchange_free(x);
+        transfer_free(x);
         return NULL;
     }
     return x;
@@ -280,7 +280,7 @@ static size_t add_refusals(struct text *t, struct bytes given)
 }
 
 /* The strings at `at` as the list that libcurl reads; it does not change or free it. */
-static int make_list(struct http_exchange *x, char *at, size_t count)
+static int make_list(struct http_transfer *x, char *at, size_t count)
 {
     if (count > x->list_room) {
         struct curl_slist *more = realloc(x->list, count * sizeof *more);
@@ -299,7 +299,7 @@ static int make_list(struct http_exchange *x, char *at, size_t count)
 }
 
 /* Method, target and headers into x->lines and x->list. ERR_NOMEM, ERR_TOOBIG. */
-static int set_head(struct http_exchange *x, const struct http_exchange_config *config)
+static int set_head(struct http_transfer *x, const struct http_transfer_config *config)
 {
     text_clear(&x->lines);
     add_terminated(&x->lines, config->method);
@@ -327,7 +327,7 @@ static bool method_has_content(struct bytes method)
     return bytes_is(method, "POST") || bytes_is(method, "PUT") || bytes_is(method, "PATCH");
 }
 
-static CURLcode set_method(struct http_exchange *x, struct bytes method)
+static CURLcode set_method(struct http_transfer *x, struct bytes method)
 {
     CURL *e = x->easy;
     const char *name = x->lines.at; /* where set_head() put it */
@@ -346,7 +346,7 @@ static CURLcode set_method(struct http_exchange *x, struct bytes method)
     return rc == CURLE_OK ? curl_easy_setopt(e, CURLOPT_CUSTOMREQUEST, name) : rc;
 }
 
-static int set_request(struct http_exchange *x, const struct http_exchange_config *config)
+static int set_request(struct http_transfer *x, const struct http_transfer_config *config)
 {
     int failed = set_head(x, config);
     if (failed != 0) {
@@ -361,11 +361,11 @@ static int set_request(struct http_exchange *x, const struct http_exchange_confi
     return rc == CURLE_OK ? 0 : ERR_NOMEM;
 }
 
-int http_exchange_start(struct http_exchange **out, struct http_client *c,
-                        const struct http_exchange_config *config)
+int http_transfer_start(struct http_transfer **out, struct http_client *c,
+                        const struct http_transfer_config *config)
 {
     *out = NULL;
-    struct http_exchange *x = exchange_take(c);
+    struct http_transfer *x = transfer_take(c);
     if (x == NULL) {
         return ERR_NOMEM;
     }
@@ -382,7 +382,7 @@ int http_exchange_start(struct http_exchange **out, struct http_client *c,
         rc = ERR_NOMEM;
     }
     if (rc != 0) {
-        exchange_rest(x);
+        transfer_rest(x);
         return rc;
     }
     *out = x;
@@ -391,20 +391,20 @@ int http_exchange_start(struct http_exchange **out, struct http_client *c,
     return 0;
 }
 
-void http_exchange_stop(struct http_exchange **x)
+void http_transfer_stop(struct http_transfer **x)
 {
-    struct http_exchange *mine = *x;
+    struct http_transfer *mine = *x;
     *x = NULL;
     if (mine != NULL) {
-        exchange_rest(mine);
+        transfer_rest(mine);
     }
 }
 
-/* -- the end of an exchange -- */
+/* -- the end of a transfer -- */
 
-static struct http_exchange_end end_of(struct http_exchange *x, CURLcode result)
+static struct http_transfer_end end_of(struct http_transfer *x, CURLcode result)
 {
-    struct http_exchange_end end = {.status = x->status, .headers = text_view(&x->head)};
+    struct http_transfer_end end = {.status = x->status, .headers = text_view(&x->head)};
     end.rc = intake_error(&x->answer);
     if (end.rc == ERR_TOOBIG) {
         end.detail = "the answer is over limits.body_bytes";
@@ -427,21 +427,21 @@ static struct http_exchange_end end_of(struct http_exchange *x, CURLcode result)
     return end;
 }
 
-static void finish(struct http_exchange *x, CURLcode result)
+static void finish(struct http_transfer *x, CURLcode result)
 {
-    struct http_exchange_end end = end_of(x, result);
+    struct http_transfer_end end = end_of(x, result);
     if (end.rc == 0) {
         end.retry_after_s = http_retry_after_s(header_lines_value(end.headers, "Retry-After"));
         end.body = intake_take(&x->answer);
     }
-    /* What the receiver reads must outlive its call, in which a next exchange may start. */
+    /* What the receiver reads must outlive its call, in which a next transfer may start. */
     curl_multi_remove_handle(x->client->multi, x->easy);
     x->config.on_end(x->config.owner, &end);
-    exchange_rest(x);
+    transfer_rest(x);
 }
 
 /* Tells libcurl what happened, then the owners what ended, until both are quiet. Owners start
- * and stop exchanges meanwhile; a nested call leaves its part to the outer one. */
+ * and stop transfers meanwhile; a nested call leaves its part to the outer one. */
 static void drive(struct http_client *c, curl_socket_t fd, int events)
 {
     if (c->is_driving) {
@@ -459,7 +459,7 @@ static void drive(struct http_client *c, curl_socket_t fd, int events)
             char *owner = NULL;
             CURLcode result = message->data.result;
             curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &owner);
-            finish((struct http_exchange *)(void *)owner, result);
+            finish((struct http_transfer *)(void *)owner, result);
         }
     } while (c->is_due);
     c->is_driving = false;
@@ -508,7 +508,7 @@ void http_client_close(struct http_client **c)
     assert(!mine->is_driving);
     for (struct list *l = list_pop_front(&mine->idle); l != NULL;
          l = list_pop_front(&mine->idle)) {
-        exchange_free(list_item(l, struct http_exchange, link));
+        transfer_free(list_item(l, struct http_transfer, link));
     }
     curl_multi_cleanup(mine->multi); /* accepts NULL; may still call on_socket, on_timer */
     timer_close(&mine->timer);

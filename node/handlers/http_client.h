@@ -1,6 +1,6 @@
 /* HTTP requests to others: the only door to libcurl.
  *
- * One client keeps connections to be used again; an exchange is one request and its answer.
+ * One client keeps connections to be used again; a transfer is one request and its answer.
  * HTTP/1.1, http and https only; no redirect is followed, no proxy of the environment is
  * used, certificates are verified, names are resolved on libcurl's own threads. An answer
  * that was cut short is an error, never a short success.
@@ -22,7 +22,7 @@
 #include <sys/socket.h>
 
 struct http_client;
-struct http_exchange;
+struct http_transfer;
 
 struct http_client_config {
     struct loop *loop;
@@ -36,10 +36,10 @@ struct http_client_config {
 int http_client_open(struct http_client **out, const struct http_client_config *config,
                      struct errmsg *em);
 
-/* No exchange is left. Kept connections are closed; the memory goes away by itself. */
+/* No transfer is left. Kept connections are closed; the memory goes away by itself. */
 void http_client_close(struct http_client **c); /* accepts a pointer to NULL */
 
-struct http_exchange_end {
+struct http_transfer_end {
     int rc;             /* 0: answered; ERR_TOOBIG, ERR_FULL, ERR_NOMEM: no room for the answer;
                          * ERR_IO: not reached, or no whole answer */
     const char *detail; /* of an error, for people; valid during the call */
@@ -49,7 +49,7 @@ struct http_exchange_end {
     uint32_t retry_after_s; /* of Retry-After, either form; 0: none */
 };
 
-struct http_exchange_config {
+struct http_transfer_config {
     const char *origin;   /* "http://host:port"; must live until the end */
     struct bytes method;  /* all but `origin` and `body` are copied */
     struct bytes target;  /* path and query, sent as they are */
@@ -57,18 +57,18 @@ struct http_exchange_config {
     struct buf *body;     /* shared; NULL: none */
     /* Asked for each address before it is connected to; NULL: all may be. */
     bool (*may_connect)(void *owner, const struct sockaddr *address);
-    /* Once, unless it was stopped; perhaps already within http_exchange_start(). The exchange
+    /* Once, unless it was stopped; perhaps already within http_transfer_start(). The transfer
      * is gone. */
-    void (*on_end)(void *owner, struct http_exchange_end *end);
+    void (*on_end)(void *owner, struct http_transfer_end *end);
     void *owner;
 };
 
 /* *out is set before on_end can be called. ERR_NOMEM: not begun. */
-int http_exchange_start(struct http_exchange **out, struct http_client *c,
-                        const struct http_exchange_config *config);
+int http_transfer_start(struct http_transfer **out, struct http_client *c,
+                        const struct http_transfer_config *config);
 
 /* Its connection is closed if it was in use. No callback comes. Accepts a pointer to NULL. */
-void http_exchange_stop(struct http_exchange **x);
+void http_transfer_stop(struct http_transfer **x);
 
 /* Whether `text` is an origin as above, followed by a path or by nothing: no user, query or
  * fragment. ERR_MALFORMED: `em` says what is wrong. *origin_size: where the path begins. */

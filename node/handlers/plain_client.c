@@ -20,7 +20,7 @@ struct plain_client {
     struct http_client_config config;
     struct plain_origin origin;
     struct dns_lookup *lookup;
-    struct list idle, busy, unresolved; /* of exchanges */
+    struct list idle, busy, unresolved; /* of transfers */
     uint32_t idle_count;
     struct text kept;              /* headers of the answer being reported */
     uint8_t scratch[SCRATCH_SIZE]; /* used within one event only */
@@ -28,12 +28,12 @@ struct plain_client {
 
 enum reading { READ_HEAD, READ_SIZED, READ_CHUNKS, READ_TO_END };
 
-/* A connection and, unless it is idle, the exchange on it. A new stream may replace one that
+/* A connection and, unless it is idle, the transfer on it. A new stream may replace one that
  * went stale; what was lent to the old one stays until all are closed. */
-struct plain_exchange {
+struct plain_transfer {
     struct list link;
     struct plain_client *client;
-    struct http_exchange_config config;
+    struct http_transfer_config config;
     struct tcp_stream *stream;
     uint32_t streams_open;
     bool is_dead; /* goes away with the last stream */
@@ -56,7 +56,7 @@ static const struct tcp_stream_events stream_events;
 
 /* -- the life of a connection -- */
 
-static void exchange_free(struct plain_exchange *x)
+static void transfer_free(struct plain_transfer *x)
 {
     text_fini(&x->request);
     buf_drop(&x->body);
@@ -66,7 +66,7 @@ static void exchange_free(struct plain_exchange *x)
 }
 
 /* Closes the connection for good. */
-static void bury(struct plain_exchange *x)
+static void bury(struct plain_transfer *x)
 {
     list_remove(&x->link);
     x->is_dead = true;
@@ -76,13 +76,13 @@ static void bury(struct plain_exchange *x)
         x->stream = NULL;
     }
     if (x->streams_open == 0) {
-        exchange_free(x);
+        transfer_free(x);
     }
 }
 
-static struct plain_exchange *exchange_new(struct plain_client *c)
+static struct plain_transfer *transfer_new(struct plain_client *c)
 {
-    struct plain_exchange *x = calloc(1, sizeof *x);
+    struct plain_transfer *x = calloc(1, sizeof *x);
     if (x == NULL) {
         return NULL;
     }
@@ -97,15 +97,15 @@ static struct plain_exchange *exchange_new(struct plain_client *c)
 }
 
 /* Reports an end without an answer and closes the connection. */
-static void fail(struct plain_exchange *x, int rc, const char *detail)
+static void fail(struct plain_transfer *x, int rc, const char *detail)
 {
-    struct http_exchange_config config = x->config;
-    struct http_exchange_end end = {.rc = rc, .detail = detail};
+    struct http_transfer_config config = x->config;
+    struct http_transfer_end end = {.rc = rc, .detail = detail};
     bury(x);
     config.on_end(config.owner, &end);
 }
 
-static int dial(struct plain_exchange *x)
+static int dial(struct plain_transfer *x)
 {
     const union address *to = &x->client->origin.addresses[x->address_at];
     int rc = tcp_stream_dial(&x->stream, x->client->config.loop, to, &stream_events, x);
@@ -118,7 +118,7 @@ static int dial(struct plain_exchange *x)
 /* -- sending -- */
 
 /* 0, or an error after which the stream is of no use. */
-static int send_request(struct plain_exchange *x)
+static int send_request(struct plain_transfer *x)
 {
     struct bytes parts[2] = {text_view(&x->request), buf_view(x->body)};
     int rc = tcp_stream_write(x->stream, parts, x->body == NULL ? 1 : 2);
@@ -127,7 +127,7 @@ static int send_request(struct plain_exchange *x)
 
 static void on_open(void *owner, int rc)
 {
-    struct plain_exchange *x = owner;
+    struct plain_transfer *x = owner;
     if (rc == 0) {
         rc = tcp_stream_read_start(x->stream);
     }
@@ -146,7 +146,7 @@ static void on_open(void *owner, int rc)
 }
 
 /* A kept connection turned out to be closed before it answered: once more, on a new one. */
-static bool start_over(struct plain_exchange *x)
+static bool start_over(struct plain_transfer *x)
 {
     if (!x->is_reused || x->has_answered || tcp_stream_unsent_size(x->stream) > 0) {
         return false;
@@ -161,15 +161,15 @@ static bool start_over(struct plain_exchange *x)
 /* -- the answer -- */
 
 /* The connection is free for the next before its owner hears of the end, who may start it. */
-static void complete(struct plain_exchange *x, bool is_clean)
+static void complete(struct plain_transfer *x, bool is_clean)
 {
     struct plain_client *c = x->client;
-    struct http_exchange_config config = x->config;
+    struct http_transfer_config config = x->config;
     struct bytes lines;
     http_parser_answer(x->parser, &lines);
     text_clear(&c->kept);
     text_add(&c->kept, lines);
-    struct http_exchange_end end = {.status = x->status, .headers = text_view(&c->kept)};
+    struct http_transfer_end end = {.status = x->status, .headers = text_view(&c->kept)};
     end.retry_after_s = http_retry_after_s(header_lines_value(end.headers, "Retry-After"));
     end.body = intake_take(&x->answer);
     bool stays = is_clean && x->may_stay && tcp_stream_unsent_size(x->stream) == 0 &&
@@ -187,13 +187,13 @@ static void complete(struct plain_exchange *x, bool is_clean)
     }
     if (text_failed(&c->kept)) {
         buf_drop(&end.body);
-        end = (struct http_exchange_end){.rc = ERR_NOMEM, .detail = "out of memory"};
+        end = (struct http_transfer_end){.rc = ERR_NOMEM, .detail = "out of memory"};
     }
     config.on_end(config.owner, &end);
 }
 
 /* Why an answer that does not fit is none. */
-static void fail_intake(struct plain_exchange *x)
+static void fail_intake(struct plain_transfer *x)
 {
     int rc = intake_error(&x->answer);
     fail(x, rc,
@@ -203,12 +203,12 @@ static void fail_intake(struct plain_exchange *x)
 
 static uint16_t on_chunk(void *owner, struct bytes piece)
 {
-    struct plain_exchange *x = owner;
+    struct plain_transfer *x = owner;
     return intake_append(&x->answer, piece) == 0 ? 0 : 413;
 }
 
-/* True: a body follows. False: there is none; or the exchange has failed. */
-static bool begin_body(struct plain_exchange *x, struct bytes lines)
+/* True: a body follows. False: there is none; or the transfer has failed. */
+static bool begin_body(struct plain_transfer *x, struct bytes lines)
 {
     struct answer_framing f =
         plain_framing(lines, x->status, http_parser_minor(x->parser), x->is_head);
@@ -238,8 +238,8 @@ static bool begin_body(struct plain_exchange *x, struct bytes lines)
     return false;
 }
 
-/* A whole head is there. True: go on reading this exchange. */
-static bool on_head(struct plain_exchange *x, bool has_more)
+/* A whole head is there. True: go on reading this transfer. */
+static bool on_head(struct plain_transfer *x, bool has_more)
 {
     struct bytes lines;
     unsigned status = http_parser_answer(x->parser, &lines);
@@ -261,7 +261,7 @@ static bool on_head(struct plain_exchange *x, bool has_more)
     return false;
 }
 
-static void fail_parse(struct plain_exchange *x)
+static void fail_parse(struct plain_transfer *x)
 {
     if (intake_error(&x->answer) != 0) {
         fail_intake(x);
@@ -275,7 +275,7 @@ static void fail_parse(struct plain_exchange *x)
 }
 
 /* Through the parser: heads and chunks. True: go on. */
-static bool parse(struct plain_exchange *x, struct bytes *in)
+static bool parse(struct plain_transfer *x, struct bytes *in)
 {
     switch (http_parser_run(x->parser, in)) {
     case HTTP_PARSED_ALL:
@@ -293,7 +293,7 @@ static bool parse(struct plain_exchange *x, struct bytes *in)
 }
 
 /* Into the body, from wherever the bytes lie. True: go on. */
-static bool take_body(struct plain_exchange *x, struct bytes *in)
+static bool take_body(struct plain_transfer *x, struct bytes *in)
 {
     size_t size = in->size;
     if (x->reading == READ_SIZED) {
@@ -323,7 +323,7 @@ static bool take_body(struct plain_exchange *x, struct bytes *in)
 
 static uint8_t *on_room(void *owner, size_t *size)
 {
-    struct plain_exchange *x = owner;
+    struct plain_transfer *x = owner;
     if (x->is_busy && (x->reading == READ_SIZED || x->reading == READ_TO_END)) {
         size_t room;
         uint8_t *at = intake_room(&x->answer, &room);
@@ -340,7 +340,7 @@ static uint8_t *on_room(void *owner, size_t *size)
 
 static void on_data(void *owner, struct bytes in)
 {
-    struct plain_exchange *x = owner;
+    struct plain_transfer *x = owner;
     if (!x->is_busy) {
         x->client->idle_count--;
         bury(x); /* an answer that nobody asked for */
@@ -356,7 +356,7 @@ static void on_data(void *owner, struct bytes in)
 
 static void on_end(void *owner, int rc)
 {
-    struct plain_exchange *x = owner;
+    struct plain_transfer *x = owner;
     if (!x->is_busy) {
         x->client->idle_count--;
         bury(x);
@@ -378,10 +378,10 @@ static void on_written(void *owner, int rc)
 
 static void on_closed(void *owner)
 {
-    struct plain_exchange *x = owner;
+    struct plain_transfer *x = owner;
     x->streams_open--;
     if (x->is_dead && x->streams_open == 0) {
-        exchange_free(x);
+        transfer_free(x);
     }
 }
 
@@ -411,7 +411,7 @@ static void on_found(void *owner, int rc, const union address *found, size_t cou
         list_push_back(&waiting, l);
     }
     for (struct list *l = list_pop_front(&waiting); l != NULL; l = list_pop_front(&waiting)) {
-        struct plain_exchange *x = list_item(l, struct plain_exchange, link);
+        struct plain_transfer *x = list_item(l, struct plain_transfer, link);
         list_push_back(&c->busy, &x->link);
         if (rc != 0) {
             struct errmsg em;
@@ -424,7 +424,7 @@ static void on_found(void *owner, int rc, const union address *found, size_t cou
 }
 
 /* Dials, now or when the name is resolved. ERR_IO, ERR_NOMEM: not begun. */
-static int connect_to_origin(struct plain_exchange *x)
+static int connect_to_origin(struct plain_transfer *x)
 {
     struct plain_client *c = x->client;
     x->address_at = 0;
@@ -446,7 +446,7 @@ static bool method_has_content(struct bytes method)
     return bytes_is(method, "POST") || bytes_is(method, "PUT") || bytes_is(method, "PATCH");
 }
 
-static int write_request(struct plain_exchange *x, const struct http_exchange_config *config)
+static int write_request(struct plain_transfer *x, const struct http_transfer_config *config)
 {
     struct text *t = &x->request;
     text_clear(t);
@@ -466,7 +466,7 @@ static int write_request(struct plain_exchange *x, const struct http_exchange_co
     return text_failed(t) ? ERR_NOMEM : 0;
 }
 
-static int prepare(struct plain_exchange *x, const struct http_exchange_config *config)
+static int prepare(struct plain_transfer *x, const struct http_transfer_config *config)
 {
     x->config = *config;
     x->is_busy = true;
@@ -481,14 +481,14 @@ static int prepare(struct plain_exchange *x, const struct http_exchange_config *
 }
 
 /* On a kept connection. False: there is none that still takes a request. */
-static bool start_on_kept(struct plain_client *c, const struct http_exchange_config *config,
-                          struct plain_exchange **out)
+static bool start_on_kept(struct plain_client *c, const struct http_transfer_config *config,
+                          struct plain_transfer **out)
 {
     struct list *l = list_pop_front(&c->idle);
     if (l == NULL) {
         return false;
     }
-    struct plain_exchange *x = list_item(l, struct plain_exchange, link);
+    struct plain_transfer *x = list_item(l, struct plain_transfer, link);
     c->idle_count--;
     list_push_back(&c->busy, &x->link);
     if (prepare(x, config) != 0 || (send_request(x) != 0 && !start_over(x))) {
@@ -499,14 +499,14 @@ static bool start_on_kept(struct plain_client *c, const struct http_exchange_con
     return true;
 }
 
-int plain_exchange_start(struct plain_exchange **out, struct plain_client *c,
-                         const struct http_exchange_config *config)
+int plain_transfer_start(struct plain_transfer **out, struct plain_client *c,
+                         const struct http_transfer_config *config)
 {
     *out = NULL;
     if (start_on_kept(c, config, out)) {
         return 0;
     }
-    struct plain_exchange *x = exchange_new(c);
+    struct plain_transfer *x = transfer_new(c);
     if (x == NULL) {
         return ERR_NOMEM;
     }
@@ -523,9 +523,9 @@ int plain_exchange_start(struct plain_exchange **out, struct plain_client *c,
     return 0;
 }
 
-void plain_exchange_stop(struct plain_exchange **x)
+void plain_transfer_stop(struct plain_transfer **x)
 {
-    struct plain_exchange *mine = *x;
+    struct plain_transfer *mine = *x;
     *x = NULL;
     if (mine != NULL) {
         bury(mine);
@@ -565,7 +565,7 @@ void plain_client_close(struct plain_client **c)
     assert(list_is_empty(&mine->busy));
     assert(list_is_empty(&mine->unresolved));
     while (!list_is_empty(&mine->idle)) {
-        bury(list_item(mine->idle.next, struct plain_exchange, link));
+        bury(list_item(mine->idle.next, struct plain_transfer, link));
     }
     dns_lookup_cancel(&mine->lookup);
     text_fini(&mine->kept);

@@ -11,7 +11,7 @@
 #include "handlers/http_client.h"
 
 struct plain_client;
-struct plain_exchange;
+struct plain_transfer;
 
 /* `authority` is "host:port" or "host". There is no time limit on connecting but the system's
  * and the owner's: connect_timeout_ms is not looked at. ERR_NOMEM, ERR_MALFORMED: `em` says it.
@@ -19,15 +19,15 @@ struct plain_exchange;
 int plain_client_open(struct plain_client **out, const struct http_client_config *config,
                       struct bytes authority, struct errmsg *em);
 
-/* No exchange is left. */
+/* No transfer is left. */
 void plain_client_close(struct plain_client **c); /* accepts a pointer to NULL */
 
-/* As http_exchange_start(); `origin` and `may_connect` are not looked at. on_end never comes
+/* As http_transfer_start(); `origin` and `may_connect` are not looked at. on_end never comes
  * from inside it. ERR_NOMEM; ERR_IO: it could not be begun. */
-int plain_exchange_start(struct plain_exchange **out, struct plain_client *c,
-                         const struct http_exchange_config *config);
+int plain_transfer_start(struct plain_transfer **out, struct plain_client *c,
+                         const struct http_transfer_config *config);
 
-/* As http_exchange_stop(). */
-void plain_exchange_stop(struct plain_exchange **x);
+/* As http_transfer_stop(). */
+void plain_transfer_stop(struct plain_transfer **x);
 
 #endif

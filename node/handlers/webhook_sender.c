@@ -28,7 +28,7 @@ struct post {
     struct list link;
     struct webhook_sender *sender;
     uint64_t id;
-    struct http_exchange *exchange; /* NULL: it has ended, the answer is due */
+    struct http_transfer *transfer; /* NULL: it has ended, the answer is due */
     struct timer *deadline;
     struct webhook_outcome outcome;
     char origin[ORIGIN_SIZE_MAX];
@@ -39,7 +39,7 @@ struct post {
 static void post_free(struct post *p)
 {
     list_remove(&p->link);
-    http_exchange_stop(&p->exchange);
+    http_transfer_stop(&p->transfer);
     timer_close(&p->deadline);
     free(p);
 }
@@ -71,10 +71,10 @@ static void end_soon(struct post *p)
     timer_start(p->deadline, 0);
 }
 
-static void on_end(void *owner, struct http_exchange_end *end)
+static void on_end(void *owner, struct http_transfer_end *end)
 {
     struct post *p = owner;
-    p->exchange = NULL;
+    p->transfer = NULL;
     buf_drop(&end->body);
     if (end->rc == 0 || end->rc == ERR_TOOBIG) {
         p->outcome.status = end->status;
@@ -119,7 +119,7 @@ static bool take_url(struct post *p, const struct webhook_attempt *a, struct tex
 static int start(struct post *p, const struct webhook_attempt *a)
 {
     struct text headers = {0}, target = {0};
-    struct http_exchange_config config = {
+    struct http_transfer_config config = {
         .origin = p->origin,
         .method = bytes_text("POST"),
         .body = a->result->body,
@@ -139,7 +139,7 @@ static int start(struct post *p, const struct webhook_attempt *a)
     if (rc == 0) {
         config.target = text_view(&target);
         config.headers = text_view(&headers);
-        rc = http_exchange_start(&p->exchange, p->sender->client, &config);
+        rc = http_transfer_start(&p->transfer, p->sender->client, &config);
     }
     text_fini(&headers);
     text_fini(&target);

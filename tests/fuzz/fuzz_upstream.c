@@ -3,7 +3,7 @@
  * The client is the real one; sockets are not: what node/io/tcp_stream.h and dns.h
  * promise is done here, so that each byte comes when the input says. The input is one byte of
  * choices (HEAD, does the connection end, how it is cut), then what the upstream sends.
- * Beyond not crashing: every exchange ends once and not twice; how the bytes are cut into reads
+ * Beyond not crashing: every transfer ends once and not twice; how the bytes are cut into reads
  * makes no difference to the first answer; nothing of the budget stays; no answer is larger
  * than allowed; and what a function's answer may pass on holds no line that nobody meant. */
 #include "fuzz.h"
@@ -93,8 +93,8 @@ struct run {
     struct budget budget;
     uint32_t begun, ended;
     bool is_head;
-    uint64_t first; /* digest of the first exchange's end */
-    struct plain_exchange *exchange;
+    uint64_t first; /* digest of the first transfer's end */
+    struct plain_transfer *transfer;
 };
 
 static void begin(struct run *r);
@@ -116,7 +116,7 @@ static void check_lines(struct bytes lines)
 
 /* Of an answer that breaks two rules, the cuts may decide which one is met first: a failure is
  * a failure. */
-static uint64_t digest_of(const struct http_exchange_end *end)
+static uint64_t digest_of(const struct http_transfer_end *end)
 {
     if (end->rc != 0) {
         return UINT64_MAX;
@@ -126,10 +126,10 @@ static uint64_t digest_of(const struct http_exchange_end *end)
     return hash_mix(d, hash_bytes(buf_view(end->body), 2));
 }
 
-static void on_exchange_end(void *owner, struct http_exchange_end *end)
+static void on_transfer_end(void *owner, struct http_transfer_end *end)
 {
     struct run *r = owner;
-    r->exchange = NULL;
+    r->transfer = NULL;
     r->ended++;
     assert(r->ended == r->begun);
     assert(end->rc != 0 || (end->status >= 200 && end->status <= 599));
@@ -149,17 +149,17 @@ static void begin(struct run *r)
     if (r->begun == EXCHANGES_MAX) {
         return;
     }
-    struct http_exchange_config config = {
+    struct http_transfer_config config = {
         .origin = "http://127.0.0.1:1",
         .method = bytes_text(r->is_head ? "HEAD" : "GET"),
         .target = bytes_text("/"),
         .headers = bytes_text("A: b\r\n"),
-        .on_end = on_exchange_end,
+        .on_end = on_transfer_end,
         .owner = r,
     };
     r->begun++;
     size_t before = stream_count;
-    int rc = plain_exchange_start(&r->exchange, r->client, &config);
+    int rc = plain_transfer_start(&r->transfer, r->client, &config);
     assert(rc == 0);
     if (stream_count > before) {
         struct tcp_stream *s = &streams[stream_count - 1];
@@ -203,7 +203,7 @@ static void close_all(void)
     stream_count = 0;
 }
 
-/* The digest of the first exchange's end. */
+/* The digest of the first transfer's end. */
 static uint64_t run(struct loop *loop, struct bytes in, uint8_t choices, uint32_t cut)
 {
     struct run r = {.budget = {.limit = BUDGET_MAX}, .is_head = (choices & CHOICE_HEAD) != 0};
@@ -223,7 +223,7 @@ static uint64_t run(struct loop *loop, struct bytes in, uint8_t choices, uint32_
     if (s != NULL && (choices & CHOICE_ENDS) != 0) {
         s->events->on_end(s->owner, (choices & CHOICE_BROKEN) != 0 ? ERR_CLOSED : 0);
     }
-    plain_exchange_stop(&r.exchange);
+    plain_transfer_stop(&r.transfer);
     plain_client_close(&r.client);
     close_all();
     assert(r.budget.used == 0);
