@@ -10,6 +10,7 @@
 #include "node.h"
 
 #include "admin.h"
+#include "dialects/openapi.h"
 #include "dialects/problem.h"
 #include "driver.h"
 #include "encryption.h"
@@ -474,6 +475,15 @@ static int make_loop(struct node *n, struct errmsg *em)
     return rc == 0 ? 0 : err_set(em, rc, "the system refused to deliver signals");
 }
 
+static int make_dialects(struct node *n, struct errmsg *em)
+{
+    n->dialects = wiring_dialects(n->config, &n->node_id);
+    n->dialects.webhook_allow = &n->allow;
+    bool ok =
+        wiring_allow(&n->allow, n->config) == 0 && openapi_make(&n->dialects.openapi) == 0;
+    return ok ? 0 : no_memory(em);
+}
+
 static int make_targets(struct node *n, struct errmsg *em)
 {
     n->env = wiring_handlers(n->config, n->loop, &n->results);
@@ -499,8 +509,9 @@ static void say_ready(struct node *n)
 int node_new(struct node **out, const struct config *config, struct errmsg *em)
 {
     static int (*const steps[])(struct node *, struct errmsg *) = {
-        make_loop, make_log,  make_auth,   make_encryption, make_targets, make_peering,
-        make_core, make_gate, make_driver, make_webhooks,   make_admin,   open_servers,
+        make_loop,     make_log,     make_dialects, make_auth, make_encryption,
+        make_targets,  make_peering, make_core,     make_gate, make_driver,
+        make_webhooks, make_admin,   open_servers,
     };
     *out = NULL;
     struct node *n = calloc(1, sizeof *n);
@@ -511,12 +522,6 @@ int node_new(struct node **out, const struct config *config, struct errmsg *em)
     n->budget.limit = config->limits.store_bytes;
     n->results.of = &n->budget;
     ids_random(n->node_id.at);
-    if (wiring_allow(&n->allow, config) != 0) {
-        free(n);
-        return no_memory(em);
-    }
-    n->dialects = wiring_dialects(config, &n->node_id);
-    n->dialects.webhook_allow = &n->allow;
     for (size_t i = 0; i < sizeof steps / sizeof steps[0]; i++) {
         int rc = steps[i](n, em);
         if (rc != 0) {
@@ -576,6 +581,7 @@ void node_free(struct node **n)
     loop_free(&mine->loop);
     encryption_close(&mine->encryption);
     wiring_free_allow(&mine->allow);
+    buf_drop(&mine->dialects.openapi);
     auth_close(&mine->auth);
     telemetry_free(&mine->telemetry);
     log_free(&mine->log);

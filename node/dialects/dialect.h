@@ -25,6 +25,7 @@ struct dialect_config {
     uint32_t jube_callback_timeout_ms;
     struct bytes node_name;
     struct guid instance_guid; /* this process */
+    struct buf *openapi;       /* openapi_make(); each answer shares it */
     /* The function that answers for a name (dialects that allow suffixes or model GUIDs ask
      * here), or an empty view. The answer lives as long as the process. */
     struct bytes (*function_named)(void *owner, struct bytes name);

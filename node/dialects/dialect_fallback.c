@@ -1,7 +1,6 @@
 /* The last dialect: routes that nobody has, and the pages that describe us. */
 #include "base/unreachable.h"
 #include "dialects/answers.h"
-#include "dialects/openapi.h"
 #include "dialects/problem.h"
 
 static bool is_get(const struct http_request *in)
@@ -30,7 +29,6 @@ static enum dialect_verdict fallback_parse(const struct dialect_config *config,
                                            const struct http_request *in, struct text *scratch,
                                            struct op_request *out, struct http_answer *answer)
 {
-    (void)config;
     (void)scratch;
     (void)out;
     struct bytes rest = in->path;
@@ -48,7 +46,7 @@ static enum dialect_verdict fallback_parse(const struct dialect_config *config,
     } else if (is_document) {
         answer->status = 200;
         text_add_str(&answer->headers, "Content-Type: application/json\r\n");
-        openapi_add_document(&answer->content);
+        answer->stored_body = buf_share(config->openapi);
     } else {
         answer_problem_page(kind, answer);
     }

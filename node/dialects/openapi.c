@@ -2,6 +2,8 @@
 
 #include "dialects/routes.h"
 
+#include "base/err.h"
+#include "base/text.h"
 #include "base/unreachable.h"
 
 #include <assert.h>
@@ -250,7 +252,7 @@ static void add_operations(struct text *t, const struct route *r)
     }
 }
 
-void openapi_add_document(struct text *t)
+static void add_document(struct text *t)
 {
     text_add_str(t, "{\"openapi\":\"3.1.0\",\"info\":{\"title\":\"callbackd\",\"version\":"
                     "\"" CALLBACKD_VERSION "\",\"summary\":\"Asynchronous invocations, and "
@@ -270,4 +272,14 @@ void openapi_add_document(struct text *t)
     text_add_str(t, "}},");
     text_add_str(t, components);
     text_add_char(t, '}');
+}
+
+int openapi_make(struct buf **out)
+{
+    struct text t = {0};
+    add_document(&t);
+    *out = NULL;
+    int rc = text_failed(&t) ? ERR_NOMEM : buf_copy(out, NULL, text_view(&t));
+    text_fini(&t);
+    return rc;
 }

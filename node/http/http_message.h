@@ -67,7 +67,7 @@ struct http_answer {
     struct buf
         *stored_headers;     /* likewise, as the function gave them; one reference, or NULL */
     struct text content;     /* body that we wrote ourselves; or: */
-    struct buf *stored_body; /* body as the function gave it; one reference, or NULL */
+    struct buf *stored_body; /* body that is kept, as a function's; one reference, or NULL */
     struct bytes before, after; /* put around stored_body; static or inside `content` */
     bool close;                 /* end the connection after this answer */
 };

@@ -8,6 +8,7 @@
 
 #include "core/webhook_url.h"
 #include "dialects/dialect.h"
+#include "dialects/openapi.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -160,15 +161,18 @@ static void render_all(const struct dialect_config *config, const struct dialect
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static const struct dialect_config config = {.status_pending_code = 200,
-                                                 .status_done_code = 303,
-                                                 .wait_max_ms = 60000,
-                                                 .jube_enabled = true,
-                                                 .jube_callback_enabled = true,
-                                                 .jube_callback_timeout_ms = 3000,
-                                                 .function_named = function_named,
-                                                 .function_of_model = function_of_model,
-                                                 .each_function = each_function};
+    static struct dialect_config config = {.status_pending_code = 200,
+                                           .status_done_code = 303,
+                                           .wait_max_ms = 60000,
+                                           .jube_enabled = true,
+                                           .jube_callback_enabled = true,
+                                           .jube_callback_timeout_ms = 3000,
+                                           .function_named = function_named,
+                                           .function_of_model = function_of_model,
+                                           .each_function = each_function};
+    if (config.openapi == NULL && openapi_make(&config.openapi) != 0) {
+        abort();
+    }
     if (size == 0) {
         return 0;
     }

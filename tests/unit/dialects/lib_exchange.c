@@ -1,5 +1,7 @@
 #include "lib_exchange.h"
 
+#include "dialects/openapi.h"
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -51,6 +53,7 @@ void exchange_init(struct exchange *x)
         .each_function = each_function,
     };
     assert_int_equal(guid_parse(&x->config.instance_guid, bytes_text(INSTANCE)), 0);
+    assert_int_equal(openapi_make(&x->config.openapi), 0);
 }
 
 static void clear_answer(struct exchange *x)
@@ -66,6 +69,7 @@ static void clear_answer(struct exchange *x)
 void exchange_fini(struct exchange *x)
 {
     clear_answer(x);
+    buf_drop(&x->config.openapi);
     text_fini(&x->scratch);
     text_fini(&x->got);
 }
