@@ -276,13 +276,25 @@ def reloaded(nodes, name, event='tls-reloaded'):
     return len(nodes[name].events(event))
 
 
-def reload_all(nodes, files, *secrets):
-    for name in nodes.names:
-        count = reloaded(nodes, name)
+def reload(nodes, name):
+    count = reloaded(nodes, name)
+    hang_up(nodes, name)
+    nodes.until(lambda: reloaded(nodes, name) == count + 1, 5, 'the reload')
+
+
+def reload_secrets(nodes, files, *secrets, names='abc'):
+    for name in names:
         write_secrets(files[name], *secrets)
-        hang_up(nodes, name)
-        nodes.until(lambda: reloaded(nodes, name) == count + 1, 5, 'the reload')
+        reload(nodes, name)
         time.sleep(0.2)
+
+
+def trusting(authority, tmp_path, names):
+    """Settings of nodes that all trust one file of authorities, and that file."""
+    trusted = tmp_path / 'ca.pem'
+    trusted.write_text(open(authority.cert, encoding='ascii').read())
+    return {name: {**authority.link_settings(), 'cluster.tls.ca': str(trusted)}
+            for name in names}, trusted
 
 
 def withdrawn(nodes, name):
@@ -316,7 +328,7 @@ def test_secrets_rotate_under_load_without_a_failed_request(cluster, tmp_path):
     def rotate():
         old, new = secrets[-1], new_secret()
         for step in ((old, new), (new, old), (new,)):
-            reload_all(nodes, files, *step)
+            reload_secrets(nodes, files, *step)
         secrets.append(new)
 
     under_load(nodes, rotate)
@@ -333,16 +345,9 @@ def test_a_peer_whose_secret_was_withdrawn_is_put_out_at_once(cluster, tmp_path)
     files = {name: write_secrets(tmp_path / name, old) for name in 'abc'}
     own = {name: {'cluster.secret_file': path} for name, path in files.items()}
     nodes = cluster(3, own=own, tls=False)
-    for name in 'ab':
-        write_secrets(files[name], new, old)
-    for name in 'ab':
-        hang_up(nodes, name)
-        nodes.until(lambda: reloaded(nodes, name) == 1, 5, 'the reload')
+    reload_secrets(nodes, files, new, old, names='ab')
     assert [withdrawn(nodes, name) for name in 'ab'] == [0, 0]  # the old one still stands there
-    for name in 'ab':
-        write_secrets(files[name], new)
-        hang_up(nodes, name)
-        nodes.until(lambda: reloaded(nodes, name) == 2, 5, 'the reload')
+    reload_secrets(nodes, files, new, names='ab')
     assert withdrawn(nodes, 'a') >= 4  # both of its links to b, and both to c
     nodes.until(lambda: all(nodes.alive(name) == set('ab') for name in 'ab'), 8, 'c to be out')
     assert said(nodes, 'a', 'no secret of this keyring') or said(nodes, 'b', 'no secret of')
@@ -352,20 +357,14 @@ def test_a_peer_whose_secret_was_withdrawn_is_put_out_at_once(cluster, tmp_path)
 def test_certificates_rotate_under_load_without_a_failed_request(cluster, authority,
                                                                  other_authority, tmp_path):
     """From one authority to another: both are trusted for a while."""
-    own = {name: authority.link_settings() for name in 'abc'}
-    trusted = tmp_path / 'ca.pem'
-    trusted.write_text(open(authority.cert, encoding='ascii').read())
-    for one in own.values():
-        one['cluster.tls.ca'] = str(trusted)
+    own, trusted = trusting(authority, tmp_path, 'abc')
     nodes = cluster(3, own=own, proxy=True, tls=False)
     authorities = [authority, other_authority]
 
     def reload_each(change):
         for name in nodes.names:
-            count = reloaded(nodes, name)
             change(name)
-            hang_up(nodes, name)
-            nodes.until(lambda: reloaded(nodes, name) == count + 1, 5, 'the reload')
+            reload(nodes, name)
 
     def rotate():
         authorities.reverse()
@@ -385,15 +384,10 @@ def test_certificates_rotate_under_load_without_a_failed_request(cluster, author
 
 def test_a_peer_whose_authority_was_withdrawn_is_put_out_at_once(cluster, authority,
                                                                 other_authority, tmp_path):
-    own = {name: authority.link_settings() for name in 'ab'}
-    trusted = tmp_path / 'ca.pem'
-    trusted.write_text(open(authority.cert, encoding='ascii').read())
-    for one in own.values():
-        one['cluster.tls.ca'] = str(trusted)
+    own, trusted = trusting(authority, tmp_path, 'ab')
     nodes = cluster(2, own=own, tls=False)
     trusted.write_text(open(other_authority.cert, encoding='ascii').read())
-    hang_up(nodes, 'a')
-    nodes.until(lambda: reloaded(nodes, 'a') == 1, 5, 'the reload')
+    reload(nodes, 'a')
     assert withdrawn(nodes, 'a') >= 2  # both lanes
     nodes.until(lambda: nodes.alive('a') == {'a'}, 5, 'b to be out')
     assert said(nodes, 'a', 'cluster.tls.ca has not signed its certificate')

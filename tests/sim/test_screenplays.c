@@ -26,16 +26,10 @@ static void play(uint32_t nodes)
     plan.options.retention_ms = 20000;
 }
 
-static void act(uint32_t at_ms, enum op op, const uint32_t *args, size_t count)
-{
-    struct plan_op o = {.at_us = (AFTER_START_MS + at_ms) * 1000ull, .op = op};
-    memcpy(o.arg, args, count * sizeof *args);
-    plan_add(&plan, o);
-}
-
-#define ACT(at_ms, op, ...)                                                                    \
-    act(at_ms, op, (const uint32_t[]){__VA_ARGS__},                                            \
-        sizeof((const uint32_t[]){__VA_ARGS__}) / sizeof(uint32_t))
+#define ACT(at_ms, what, ...)                                                                  \
+    plan_add(&plan, (struct plan_op){.at_us = (AFTER_START_MS + (at_ms)) * 1000ull,            \
+                                     .op = (what),                                             \
+                                     .arg = {__VA_ARGS__}})
 
 static void raise_curtain(void)
 {

@@ -20,6 +20,12 @@ static void collect(struct single *s, const struct cluster_collect *in)
     cluster_collect(s->c, s->now_ms, in);
 }
 
+static struct invocation *accept_of_red(struct single *s)
+{
+    struct cluster_accept a = {.ttl_ms = 3000, .max_attempts = 1, .tenant = bytes_text("red")};
+    return single_accept(s, &a);
+}
+
 /* Everything that can be asked about a GUID. */
 static void is_unknown_to(struct single *s, const struct guid *guid, const char *tenant)
 {
@@ -61,8 +67,7 @@ static void another_tenants_invocation_does_not_exist(void **state)
     (void)state;
     struct single s;
     single_init(&s, LIMIT);
-    struct cluster_accept a = {.ttl_ms = 3000, .max_attempts = 1, .tenant = bytes_text("red")};
-    struct invocation *inv = single_accept(&s, &a);
+    struct invocation *inv = accept_of_red(&s);
     struct guid guid = invocation_guid(inv);
     assert_true(bytes_is(invocation_tenant(inv), "red"));
     assert_true(bytes_is(invocation_function(inv), "score"));
@@ -107,8 +112,7 @@ static void the_owners_wait_is_not_disturbed(void **state)
     (void)state;
     struct single s;
     single_init(&s, LIMIT);
-    struct cluster_accept a = {.ttl_ms = 3000, .max_attempts = 1, .tenant = bytes_text("red")};
-    struct invocation *inv = single_accept(&s, &a);
+    struct invocation *inv = accept_of_red(&s);
     struct guid guid = invocation_guid(inv);
     struct cluster_collect own = collector(1, &guid, "red");
     own.wait_ms = 5000;
@@ -198,9 +202,8 @@ static void what_tenants_hold_is_counted_and_given_back(void **state)
     static const char body[] = "a body of some forty bytes, not one less";
     struct single s;
     single_init(&s, LIMIT);
-    struct cluster_accept a = {.ttl_ms = 3000, .max_attempts = 1, .tenant = bytes_text("red")};
     assert_int_equal(held(&s, "red"), 0);
-    struct invocation *inv = single_accept(&s, &a);
+    struct invocation *inv = accept_of_red(&s);
     struct guid guid = invocation_guid(inv);
     uint64_t queued = held(&s, "red");
     assert_true(queued > 16);
@@ -214,7 +217,7 @@ static void what_tenants_hold_is_counted_and_given_back(void **state)
            result_size = sizeof body - 1 + sizeof "A: b\r\n" - 1;
     assert_int_equal(ready, queued - request_size + result_size);
 
-    struct invocation *canceled = single_accept(&s, &a);
+    struct invocation *canceled = accept_of_red(&s);
     struct guid second = invocation_guid(canceled);
     assert_int_equal(held(&s, "red"), ready + queued);
     cluster_cancel(s.c, s.now_ms, 1, &second, bytes_text("red"));
@@ -229,7 +232,7 @@ static void what_tenants_hold_is_counted_and_given_back(void **state)
     single_take(&s);
     assert_int_equal(held(&s, "red"), 0);
 
-    inv = single_accept(&s, &a);
+    inv = accept_of_red(&s);
     cluster_started(s.c, s.now_ms, inv);
     single_complete(&s, inv, body);
     assert_int_equal(held(&s, "red"), ready);

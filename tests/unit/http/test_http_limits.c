@@ -370,6 +370,19 @@ static void idle_connection_is_closed_in_time(void **state)
     assert_int_equal(f.refused, 0);
 }
 
+/* A byte now and then, until nobody wants another. */
+static void drip_until_408(int fd)
+{
+    while (f.refused == 0) {
+        ssize_t n = send(fd, "a", 1, MSG_NOSIGNAL | MSG_DONTWAIT);
+        assert_true(n == 1 || errno == EAGAIN);
+        loop_turn(f.loop, true);
+    }
+    expect_last(fd, "HTTP/1.1 408 ", "refused");
+    front_close(&f);
+    assert_int_equal(f.refused_status, 408);
+}
+
 /* A byte now and then does not prolong the time that a head may take. */
 static void slow_head_is_refused_with_408(void **state)
 {
@@ -379,14 +392,7 @@ static void slow_head_is_refused_with_408(void **state)
     front_open(&f, &config);
     int fd = client_connect(&f);
     client_say(&f, fd, "GET / HTTP/1.1\r\nHost: x\r\nA: ");
-    while (f.refused == 0) {
-        ssize_t n = send(fd, "a", 1, MSG_NOSIGNAL | MSG_DONTWAIT);
-        assert_true(n == 1 || errno == EAGAIN);
-        loop_turn(f.loop, true);
-    }
-    expect_last(fd, "HTTP/1.1 408 ", "refused");
-    front_close(&f);
-    assert_int_equal(f.refused_status, 408);
+    drip_until_408(fd);
 }
 
 static void stalled_body_is_refused_with_408(void **state)
@@ -419,14 +425,7 @@ static void body_slower_than_the_least_rate_is_refused_with_408(void **state)
     front_open(&f, &config);
     int fd = client_connect(&f);
     client_say(&f, fd, "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\n");
-    while (f.refused == 0) {
-        ssize_t n = send(fd, "a", 1, MSG_NOSIGNAL | MSG_DONTWAIT);
-        assert_true(n == 1 || errno == EAGAIN);
-        loop_turn(f.loop, true);
-    }
-    expect_last(fd, "HTTP/1.1 408 ", "refused");
-    front_close(&f);
-    assert_int_equal(f.refused_status, 408);
+    drip_until_408(fd);
 }
 
 static void body_that_nobody_wants_is_not_skipped_for_ever(void **state)
