@@ -69,22 +69,26 @@ void answer_add_retry_after(struct http_answer *answer, const struct invocation_
     answer_add_number(answer, "Retry-After", info->retry_after_s > 0 ? info->retry_after_s : 1);
 }
 
-void answer_not_allowed(struct http_answer *answer, const struct http_request *in,
-                        const char *allow)
+enum dialect_verdict answer_not_allowed(struct http_answer *answer,
+                                        const struct http_request *in, const char *allow)
 {
     http_answer_header(answer, "Allow", bytes_text(allow));
     dialect_problem(answer, 405, "method-not-allowed", NULL, in->path);
+    return DIALECT_ANSWER;
 }
 
-void answer_bad_request(struct http_answer *answer, const struct http_request *in,
-                        const char *detail)
+enum dialect_verdict answer_bad_request(struct http_answer *answer,
+                                        const struct http_request *in, const char *detail)
 {
     dialect_problem(answer, 400, "bad-request", detail, in->path);
+    return DIALECT_ANSWER;
 }
 
-void answer_unknown_function(struct http_answer *answer, const struct http_request *in)
+enum dialect_verdict answer_unknown_function(struct http_answer *answer,
+                                             const struct http_request *in)
 {
     dialect_problem(answer, 404, "unknown-function", NULL, in->path);
+    return DIALECT_ANSWER;
 }
 
 static const struct refusal {

@@ -5,16 +5,17 @@
 
 #include "dialects/dialect.h"
 
-/* 405 with Allow. */
-void answer_not_allowed(struct http_answer *answer, const struct http_request *in,
-                        const char *allow);
+/* What parse() may end with; each returns DIALECT_ANSWER. 405 with Allow; */
+enum dialect_verdict answer_not_allowed(struct http_answer *answer,
+                                        const struct http_request *in, const char *allow);
 
-/* 400, slug bad-request. */
-void answer_bad_request(struct http_answer *answer, const struct http_request *in,
-                        const char *detail);
+/* 400, slug bad-request; */
+enum dialect_verdict answer_bad_request(struct http_answer *answer,
+                                        const struct http_request *in, const char *detail);
 
 /* 404, slug unknown-function. */
-void answer_unknown_function(struct http_answer *answer, const struct http_request *in);
+enum dialect_verdict answer_unknown_function(struct http_answer *answer,
+                                             const struct http_request *in);
 
 /* Any outcome that is an error of ours, as a problem document: UNKNOWN and what stands behind
  * it in OP_OUTCOMES, GONE, CONFLICT. */

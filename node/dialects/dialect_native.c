@@ -7,13 +7,6 @@
 #include "dialects/prefer.h"
 #include "dialects/target.h"
 
-static enum dialect_verdict bad_request(struct http_answer *answer,
-                                        const struct http_request *in, const char *detail)
-{
-    answer_bad_request(answer, in, detail);
-    return DIALECT_ANSWER;
-}
-
 static void set_mode(const struct dialect_config *config, const struct prefer *prefer,
                      struct op_invoke *invoke)
 {
@@ -46,8 +39,7 @@ static enum dialect_verdict parse_call(const struct dialect_config *config,
     bytes_cut_front(&path, "/v1/functions/");
     struct bytes function = target_function(config, target_cut_segment(&path));
     if (function.size == 0) {
-        answer_unknown_function(answer, in);
-        return DIALECT_ANSWER;
+        return answer_unknown_function(answer, in);
     }
     struct prefer prefer = prefer_read(in);
     out->kind = OP_INVOKE;
@@ -55,7 +47,7 @@ static enum dialect_verdict parse_call(const struct dialect_config *config,
     set_mode(config, &prefer, invoke);
     const char *fault = invoke_options_read(config, in, invoke);
     if (fault != NULL) {
-        return bad_request(answer, in, fault);
+        return answer_bad_request(answer, in, fault);
     }
     function_headers_add(scratch, config, in, function, use_of(&prefer));
     invoke->function = function;
@@ -91,13 +83,12 @@ static enum dialect_verdict parse_invocation(const struct http_request *in,
         return DIALECT_OP;
     }
     if (!is_get(in)) {
-        answer_not_allowed(answer, in, "GET, HEAD, DELETE");
-        return DIALECT_ANSWER;
+        return answer_not_allowed(answer, in, "GET, HEAD, DELETE");
     }
     bool redirect;
     const char *fault = read_redirect(in, &redirect);
     out->kind = OP_STATUS;
-    return fault == NULL ? DIALECT_OP : bad_request(answer, in, fault);
+    return fault == NULL ? DIALECT_OP : answer_bad_request(answer, in, fault);
 }
 
 enum dialect_verdict native_parse_collect(const struct dialect_config *config,
@@ -109,7 +100,7 @@ enum dialect_verdict native_parse_collect(const struct dialect_config *config,
     if (fault == NULL) {
         fault = claim_token_read(in, &out->claim_token);
     }
-    return fault == NULL ? DIALECT_OP : bad_request(answer, in, fault);
+    return fault == NULL ? DIALECT_OP : answer_bad_request(answer, in, fault);
 }
 
 /* /v1/callbacks/{id} */
@@ -121,15 +112,14 @@ static enum dialect_verdict parse_callback(const struct dialect_config *config,
         return native_parse_collect(config, in, out, answer);
     }
     if (!bytes_is(in->method, "DELETE")) {
-        answer_not_allowed(answer, in, "GET, HEAD, DELETE");
-        return DIALECT_ANSWER;
+        return answer_not_allowed(answer, in, "GET, HEAD, DELETE");
     }
     out->kind = OP_RELEASE;
     const char *fault = claim_token_read(in, &out->claim_token);
     if (fault == NULL && out->claim_token.size == 0) {
         fault = "Claim-Token: only who collected with a token can free the callback, by it";
     }
-    return fault == NULL ? DIALECT_OP : bad_request(answer, in, fault);
+    return fault == NULL ? DIALECT_OP : answer_bad_request(answer, in, fault);
 }
 
 static enum dialect_verdict native_parse(const struct dialect_config *config,

@@ -9,20 +9,6 @@
 
 #define NS_PER_MS 1000000u
 
-static enum dialect_verdict bad_request(struct http_answer *answer,
-                                        const struct http_request *in, const char *detail)
-{
-    answer_bad_request(answer, in, detail);
-    return DIALECT_ANSWER;
-}
-
-static enum dialect_verdict not_allowed(struct http_answer *answer,
-                                        const struct http_request *in, const char *allow)
-{
-    answer_not_allowed(answer, in, allow);
-    return DIALECT_ANSWER;
-}
-
 /* The rest of an invocation once its function is known; `sub` is the path below the name. */
 static enum dialect_verdict parse_call(const struct dialect_config *config,
                                        const struct http_request *in, struct text *scratch,
@@ -34,7 +20,7 @@ static enum dialect_verdict parse_call(const struct dialect_config *config,
         fault = chosen_id_read(in, "X-Call-Id", &invoke->client_id.text);
     }
     if (fault != NULL) {
-        return bad_request(answer, in, fault);
+        return answer_bad_request(answer, in, fault);
     }
     invoke->client_id.space = invoke->client_id.text.size > 0 ? ID_CALL : ID_GUID;
     function_headers_add(scratch, config, in, invoke->function, PREFER_NOT_OURS);
@@ -56,8 +42,7 @@ static enum dialect_verdict parse_sync(const struct dialect_config *config,
     struct bytes name = target_cut_segment(&path);
     out->invoke.function = target_function_in_namespace(config, name);
     if (out->invoke.function.size == 0) {
-        answer_unknown_function(answer, in);
-        return DIALECT_ANSWER;
+        return answer_unknown_function(answer, in);
     }
     out->invoke.mode = INVOKE_SYNC;
     out->invoke.request.path = path;
@@ -77,7 +62,7 @@ static enum dialect_verdict parse_result(const struct dialect_config *config,
     if (bytes_is(in->method, "GET") || bytes_is(in->method, "HEAD")) {
         return native_parse_collect(config, in, out, answer);
     }
-    return not_allowed(answer, in, "GET, HEAD, DELETE, POST");
+    return answer_not_allowed(answer, in, "GET, HEAD, DELETE, POST");
 }
 
 /* POST /async-function/{name}[/{path}]; what is no function's name is a call's. */
@@ -92,14 +77,13 @@ static enum dialect_verdict parse_async(const struct dialect_config *config,
     struct bytes function = target_function_in_namespace(config, name);
     bool is_post = bytes_is(in->method, "POST");
     if (function.size > 0 && !is_post) {
-        return not_allowed(answer, in, "POST");
+        return answer_not_allowed(answer, in, "POST");
     }
     if (!is_post) {
         return parse_result(config, in, rest, out, answer);
     }
     if (function.size == 0) {
-        answer_unknown_function(answer, in);
-        return DIALECT_ANSWER;
+        return answer_unknown_function(answer, in);
     }
     out->invoke.function = function;
     out->invoke.mode = INVOKE_ASYNC;

@@ -33,13 +33,6 @@ static enum verda_mode mode_of(const struct http_request *in)
     return VERDA_SYNC;
 }
 
-static enum dialect_verdict bad_request(struct http_answer *answer,
-                                        const struct http_request *in, const char *detail)
-{
-    answer_bad_request(answer, in, detail);
-    return DIALECT_ANSWER;
-}
-
 /* ANY /{deployment}[/{path}] */
 static enum dialect_verdict parse_call(const struct dialect_config *config,
                                        const struct http_request *in, struct text *scratch,
@@ -59,7 +52,7 @@ static enum dialect_verdict parse_call(const struct dialect_config *config,
         fault = chosen_id_read(in, "X-Inference-Id", &invoke->client_id.text);
     }
     if (fault != NULL) {
-        return bad_request(answer, in, fault);
+        return answer_bad_request(answer, in, fault);
     }
     invoke->client_id.space = invoke->client_id.text.size > 0 ? ID_INFERENCE : ID_GUID;
     function_headers_add(scratch, config, in, invoke->function,
@@ -82,13 +75,11 @@ static enum dialect_verdict parse_question(const struct dialect_config *config,
     struct bytes path = in->path;
     bool is_result = bytes_cut_front(&path, "/result/");
     if (!bytes_is(in->method, "GET") && !bytes_is(in->method, "HEAD")) {
-        answer_not_allowed(answer, in, "GET, HEAD");
-        return DIALECT_ANSWER;
+        return answer_not_allowed(answer, in, "GET, HEAD");
     }
     out->function = target_function(config, deployment);
     if (out->function.size == 0) {
-        answer_unknown_function(answer, in);
-        return DIALECT_ANSWER;
+        return answer_unknown_function(answer, in);
     }
     struct bytes id;
     const char *fault = chosen_id_read(in, "X-Inference-Id", &id);
@@ -96,7 +87,7 @@ static enum dialect_verdict parse_question(const struct dialect_config *config,
         fault = "X-Inference-Id: the id of the inference request is needed";
     }
     if (fault != NULL) {
-        return bad_request(answer, in, fault);
+        return answer_bad_request(answer, in, fault);
     }
     out->id = target_id(id, ID_INFERENCE);
     out->kind = OP_STATUS;

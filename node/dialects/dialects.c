@@ -26,10 +26,6 @@ bool dialect_name_is_reserved(struct bytes name)
         "v1",     "api",     "function", "async-function", "system",       "healthz",
         "readyz", "metrics", "status",   "result",         "openapi.json", "problems",
     };
-    for (size_t i = 0; i < sizeof first_segments / sizeof first_segments[0]; i++) {
-        if (bytes_is_nocase(name, first_segments[i])) {
-            return true;
-        }
-    }
-    return false;
+    return bytes_is_any_nocase(name, first_segments,
+                               sizeof first_segments / sizeof first_segments[0]);
 }

@@ -18,12 +18,8 @@ static bool ends_here(const struct http_request *in, const struct http_header *c
         "X-Forwarded-Proto",
         "Prefer",
     };
-    for (size_t i = 0; i < sizeof never / sizeof never[0]; i++) {
-        if (bytes_is_nocase(name, never[i])) {
-            return true;
-        }
-    }
-    if (http_header_is_hop_by_hop(name, bytes_of(NULL, 0))) {
+    if (bytes_is_any_nocase(name, never, sizeof never / sizeof never[0]) ||
+        http_header_is_hop_by_hop(name, bytes_of(NULL, 0))) {
         return true;
     }
     const struct http_header *end = in->headers + in->header_count;

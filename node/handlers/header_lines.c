@@ -1,5 +1,7 @@
 #include "handlers/header_lines.h"
 
+#include "http/http_message.h"
+
 /* Cuts one line with its end off the front; the last one may lack its end. */
 static struct bytes cut_line(struct bytes *rest)
 {
@@ -50,33 +52,9 @@ struct bytes header_lines_value(struct bytes lines, const char *name)
     return bytes_of(NULL, 0);
 }
 
-/* RFC 9110 7.6.1, and what frames a message on one connection (RFC 9112 6). */
-static const char *const hop_by_hop[] = {
-    "Connection",
-    "Proxy-Connection",
-    "Keep-Alive",
-    "TE",
-    "Trailer",
-    "Upgrade",
-    "Transfer-Encoding",
-    "Content-Length",
-    "HTTP2-Settings",
-    "Proxy-Authenticate",
-    "Proxy-Authorization",
-    "Expect",
-};
-
 bool header_is_hop_by_hop(struct bytes name, struct bytes connection)
 {
-    for (size_t i = 0; i < sizeof hop_by_hop / sizeof hop_by_hop[0]; i++) {
-        if (bytes_is_nocase(name, hop_by_hop[i])) {
-            return true;
-        }
-    }
-    while (connection.size > 0) {
-        if (bytes_equal_nocase(name, bytes_trim(bytes_cut_at(&connection, ',')))) {
-            return true;
-        }
-    }
-    return false;
+    static const char *const others[] = {"Content-Length", "Expect", "HTTP2-Settings"};
+    return bytes_is_any_nocase(name, others, sizeof others / sizeof others[0]) ||
+           http_header_is_hop_by_hop(name, connection);
 }

@@ -20,8 +20,8 @@ bool header_lines_next(struct bytes *rest, struct header_line *out);
 /* The value of the first header of that name (any case), or an empty view. */
 struct bytes header_lines_value(struct bytes lines, const char *name);
 
-/* True for what is never passed on: the headers of RFC 9110 7.6.1, message framing, and those
- * that `connection` (the value of Connection, may be empty) names. */
+/* True for what is never passed on, between a client and a function or back: as
+ * http_header_is_hop_by_hop(), and what frames or negotiates a message (RFC 9112 6). */
 bool header_is_hop_by_hop(struct bytes name, struct bytes connection);
 
 #endif

@@ -37,12 +37,7 @@ static bool is_ours(struct bytes name)
         "webhook-timestamp",
         "webhook-signature",
     };
-    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
-        if (bytes_is_nocase(name, names[i])) {
-            return true;
-        }
-    }
-    return false;
+    return bytes_is_any_nocase(name, names, sizeof names / sizeof names[0]);
 }
 
 static void add_the_functions(struct text *out, struct bytes lines)

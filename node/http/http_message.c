@@ -44,10 +44,8 @@ bool http_header_is_hop_by_hop(struct bytes name, struct bytes connection)
         "Transfer-Encoding",
         "Upgrade",
     };
-    for (size_t i = 0; i < sizeof always / sizeof always[0]; i++) {
-        if (bytes_is_nocase(name, always[i])) {
-            return true;
-        }
+    if (bytes_is_any_nocase(name, always, sizeof always / sizeof always[0])) {
+        return true;
     }
     while (connection.size > 0) {
         if (bytes_equal_nocase(name, bytes_trim(bytes_cut_at(&connection, ',')))) {

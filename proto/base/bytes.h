@@ -54,6 +54,16 @@ static inline bool bytes_is_nocase(struct bytes a, const char *text)
     return bytes_equal_nocase(a, bytes_text(text));
 }
 
+static inline bool bytes_is_any_nocase(struct bytes a, const char *const texts[], size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (bytes_is_nocase(a, texts[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* Cuts `text` off the front of *b. False, and no change, when it is not there. */
 static inline bool bytes_cut_front(struct bytes *b, const char *text)
 {
