@@ -268,24 +268,27 @@ void claims_on_deny(struct cluster *c, uint16_t node, const struct msg_deny *m)
     }
 }
 
-/* Does `act` to every claim of the owner of that GUID that is there now; it may end any of
- * them. */
-static void each_claim(struct cluster *c, const struct guid *guid,
-                       void (*act)(struct cluster *, struct op *))
+/* Does `act` to every claim in that list, and puts it back into c->claims before: what ends
+ * meanwhile leaves whichever list it is in. */
+static void act_on(struct cluster *c, struct list *todo,
+                   void (*act)(struct cluster *, struct op *))
 {
-    const struct watch *w = watch_find(c, guid);
-    const struct invocation *inv = store_find(c, guid);
-    uint32_t handles[64];
-    uint32_t count = 0;
-    for (uint32_t h = w == NULL || inv == NULL ? 0 : w->first; h != 0 && count < 64;
-         h = op_at(c, h)->watch_next) {
-        if (op_at(c, h)->phase != OP_WAITING && inv_is_of(c, inv, op_at(c, h)->tenant)) {
-            handles[count++] = h;
-        }
+    struct list *link;
+    while ((link = list_pop_front(todo)) != NULL) {
+        list_push_back(&c->claims, link);
+        act(c, list_item(link, struct op, claims));
     }
-    for (uint32_t i = 0; i < count; i++) {
-        act(c, op_at(c, handles[i]));
+}
+
+void claims_each(struct cluster *c, void (*act)(struct cluster *, struct op *))
+{
+    struct list todo;
+    list_init(&todo);
+    struct list *link;
+    while ((link = list_pop_front(&c->claims)) != NULL) {
+        list_push_back(&todo, link);
     }
+    act_on(c, &todo, act);
 }
 
 static void act_ready(struct cluster *c, struct op *op)
@@ -301,10 +304,21 @@ static void act_ready(struct cluster *c, struct op *op)
 void claims_on_ready(struct cluster *c, const struct guid *guid)
 {
     struct watch *w = watch_find(c, guid);
+    const struct invocation *inv = store_find(c, guid);
+    struct list todo;
+    list_init(&todo);
     if (w != NULL) {
         w->is_ready = true;
-        each_claim(c, guid, act_ready);
     }
+    for (uint32_t h = w == NULL || inv == NULL ? 0 : w->first; h != 0;
+         h = op_at(c, h)->watch_next) {
+        struct op *op = op_at(c, h);
+        if (op->phase != OP_WAITING && inv_is_of(c, inv, op->tenant)) {
+            list_remove(&op->claims);
+            list_push_back(&todo, &op->claims);
+        }
+    }
+    act_on(c, &todo, act_ready);
 }
 
 void claims_on_end(struct cluster *c, const struct guid *guid, uint16_t tenant,
@@ -314,8 +328,7 @@ void claims_on_end(struct cluster *c, const struct guid *guid, uint16_t tenant,
     uint32_t handle = w == NULL ? 0 : w->first;
     while (handle != 0) {
         struct op *op = op_at(c, handle);
-        uint32_t next = op->watch_next; /* its memory stays: only this op is ended here */
-        bool is_last = next == 0;
+        handle = op->watch_next; /* stays: only this op is ended here */
         if (op->tenant != tenant) {
             /* never heard of it */
         } else if (op->phase == OP_SERVING) {
@@ -327,7 +340,6 @@ void claims_on_end(struct cluster *c, const struct guid *guid, uint16_t tenant,
             answer_claim(c, op, ANSWER_ENDED, end);
             claim_forget(c, op);
         }
-        handle = is_last ? 0 : next;
     }
 }
 
@@ -375,20 +387,6 @@ static void look_again(struct cluster *c, struct op *op)
         votes_ask(c, op, lose_arbiters(c, op));
     } else if (op->phase == OP_FETCHING) {
         fetch_again(c, op);
-    }
-}
-
-void claims_each(struct cluster *c, void (*act)(struct cluster *, struct op *))
-{
-    struct list todo;
-    list_init(&todo);
-    struct list *link;
-    while ((link = list_pop_front(&c->claims)) != NULL) {
-        list_push_back(&todo, link);
-    }
-    while ((link = list_pop_front(&todo)) != NULL) {
-        list_push_back(&c->claims, link);
-        act(c, list_item(link, struct op, claims));
     }
 }
 

@@ -7,7 +7,7 @@
 #include "cluster/invocation.h"
 #include "cluster/links.h"
 
-#define SINGLE_EFFECTS_MAX 64
+#define SINGLE_EFFECTS_MAX 128
 
 struct single {
     struct cluster *c;

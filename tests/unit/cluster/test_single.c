@@ -334,6 +334,30 @@ static void peek_tells_and_never_takes(void **state)
     single_fini(&s);
 }
 
+static void however_many_peek_all_hear_of_it_at_once(void **state)
+{
+    (void)state;
+    enum { MANY = 100 };
+    struct single s;
+    single_init(&s, LIMIT);
+    struct invocation *inv = single_accept(&s, NULL);
+    struct guid guid = invocation_guid(inv);
+    for (uint32_t i = 0; i < MANY; i++) {
+        struct cluster_collect in = {
+            .ticket = i + 1, .guid = guid, .peek = true, .wait_ms = 5000};
+        cluster_collect(s.c, s.now_ms, &in);
+    }
+    single_expect(&s, CLUSTER_ACCEPTED, -1);
+    single_complete(&s, inv, "x");
+    single_take(&s);
+    uint32_t told = 0;
+    for (uint32_t i = 0; i < s.count; i++) {
+        told += s.effects[i].kind == CLUSTER_COLLECT_PEEKED;
+    }
+    assert_int_equal(told, MANY);
+    single_fini(&s);
+}
+
 static void another_functions_invocation_is_unknown(void **state)
 {
     (void)state;
@@ -500,6 +524,7 @@ int main(void)
         cmocka_unit_test(a_token_whose_connection_broke_keeps_the_callback_for_a_while),
         cmocka_unit_test(the_token_frees_it_early),
         cmocka_unit_test(peek_tells_and_never_takes),
+        cmocka_unit_test(however_many_peek_all_hear_of_it_at_once),
         cmocka_unit_test(another_functions_invocation_is_unknown),
         cmocka_unit_test(status_asks_the_core_how_far_it_is),
         cmocka_unit_test(a_name_has_one_owner_while_the_invocation_is_known),
