@@ -349,7 +349,8 @@ void arbiter_taken(struct cluster *c, struct invocation *inv, const struct arbit
 /* --- the end ---------------------------------------------------------------------------------
  */
 
-/* The votes of those seats (bits) are nobody's any more, and nobody waits for them. */
+/* The votes of those seats (bits) are nobody's any more, and nobody waits for them. NULL `why`:
+ * nobody is told. */
 static void end_seats(struct cluster *c, struct invocation *inv, uint32_t seats,
                       const enum msg_deny_why *why)
 {
@@ -414,13 +415,7 @@ bool arbiter_inherit(struct cluster *c, struct invocation *inv, const struct msg
         c->is_heir = true;
         return true;
     }
-    for (uint32_t i = 0; i < MSG_ARBITERS_MAX && x != NULL; i++) {
-        if ((news >> i & 1u) != 0) {
-            chain_end(c, &inv->guid, &x->seats[i].holders, NULL);
-            chain_end(c, &inv->guid, &x->seats[i].line, NULL);
-            x->seats[i] = (struct seat){0};
-        }
-    }
+    end_seats(c, inv, news, NULL);
     store_trim(c, inv);
     return false;
 }
@@ -451,7 +446,8 @@ static enum msg_deny_why why_not_here(const struct cluster *c, const struct msg_
     return t == NULL ? DENY_UNKNOWN : why_of((enum invocation_state)t->state);
 }
 
-static uint32_t own_index(const struct invocation *inv)
+/* The seat that is meant by a claim that names none: this node's, as an arbiter. */
+static uint32_t own_seat(const struct invocation *inv)
 {
     uint32_t i = 0;
     while (i + 1 < inv->arbiter_count && inv_arbiter(inv, i) != SELF) {
@@ -492,7 +488,7 @@ void arbiter_on_claim(struct cluster *c, uint16_t from, const struct msg_claim *
                     DENY_FULL); /* it would count it wrongly */
         return;
     }
-    uint32_t seat = m->seat == 0 ? own_index(inv) : m->seat - 1u;
+    uint32_t seat = m->seat == 0 ? own_seat(inv) : m->seat - 1u;
     if (!inv_has_seat(inv, seat)) {
         if (!handoff_claim(c, m, seat)) { /* a seat that will come, or was lost */
             tell_denied(c, &m->guid, from, m->no.counter, DENY_FULL);

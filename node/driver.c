@@ -229,17 +229,15 @@ static bool is_refused(struct driver *d, struct exchange *e, struct dialect_rout
                                .caller = e->who.caller,
                                .routing = routing,
                                .op = &e->op};
-    if (d->config.auth == NULL) {
-        return false;
-    }
-    if (access_refuses(&r, answer)) {
-        return true;
-    }
+    return d->config.auth != NULL && access_refuses(&r, answer);
+}
+
+static void act_for_caller(struct exchange *e)
+{
     if (e->who.caller != NULL) {
         e->op.tenant = e->who.caller->tenant;
         e->op.tenant_share = e->who.caller->tenant_share;
     }
-    return false;
 }
 
 static struct dialect_routing ask_dialects(struct driver *d, struct exchange *e,
@@ -254,13 +252,14 @@ static struct dialect_routing ask_dialects(struct driver *d, struct exchange *e,
     return dialect_route(&config, in, &d->scratch, &e->op, answer);
 }
 
-/* True when the dialect had to ask the core; false: it is answered. */
+/* True: e->op is to be asked of the core; false: it is answered. */
 static bool route(struct driver *d, struct exchange *e)
 {
     struct http_answer answer = {0};
     struct dialect_routing routing = ask_dialects(d, e, &answer);
     e->dialect = routing.dialect;
     if (!is_refused(d, e, routing, &answer) && routing.verdict == DIALECT_OP) {
+        act_for_caller(e);
         return true;
     }
     e->code = answer.status;

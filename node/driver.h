@@ -42,8 +42,8 @@ struct driver_config {
     void (*on_lag)(void *owner, uint64_t late_ms);
     /* An effect of the cluster for its links. May be NULL on a single node. */
     void (*on_link)(void *owner, enum cluster_effect_kind kind, struct link_effect *link);
-    /* One attempt to bring a callback to its URL: ends in core_webhook_done() and
-     * driver_pump(), not from inside this call. */
+    /* One attempt to bring a callback to its URL: ends in core_webhook_done(), and
+     * driver_pump() unless it is from inside this call. */
     void (*on_webhook)(void *owner, const struct webhook_attempt *attempt);
     void (*on_webhook_stop)(void *owner, uint64_t id);
     /* Reports of nodes, for the admin address. */

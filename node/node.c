@@ -1,7 +1,5 @@
-/* The start, in this order, each step undone by node_free():
- *
- *   loop, signals -> log -> certificates and secrets -> handlers' targets -> cluster, core,
- * driver -> admin -> both listeners
+/* The start: the steps of node_new() in their order, each undone by node_free(). Clients come
+ * last, when nothing that a file or an address may have wrong can end the start any more.
  *
  * The end: SIGTERM, SIGINT or POST /v1/drain -> core_drain() -> shutdown.delay_ms over and
  * EFFECT_DRAINED seen -> nobody connects any more, the last requests are read for
@@ -178,7 +176,7 @@ static void on_signal(void *owner, int number)
     drain(n);
 }
 
-/* --- the start -------------------------------------------------------------------------------
+/* --- what its parts tell each other ----------------------------------------------------------
  */
 
 static void on_link(void *owner, enum cluster_effect_kind kind, struct link_effect *link)
@@ -255,6 +253,9 @@ static void on_webhook_done(void *owner, uint64_t id, const struct webhook_outco
     core_webhook_done(n->core, loop_now_ms(n->loop), id, outcome);
     driver_pump(n->driver);
 }
+
+/* --- the start -------------------------------------------------------------------------------
+ */
 
 static int no_memory(struct errmsg *em)
 {
