@@ -1,5 +1,5 @@
 /* Taking work in at its home: arbiters chosen and frozen, copies sent, and the 202 only when
- * enough of them are confirmed (PROTOCOL.md 6; reference 5). And the other side: keeping such
+ * enough of them are confirmed (PROTOCOL.md 6). And the other side: keeping such
  * a copy.
  *
  *   cluster_accept -> ACCEPT to A[1], A[2] -> ACCEPT_ACK ... -> ACCEPTED

@@ -1,5 +1,5 @@
 /* The arbiter's side of the one collection: who has the vote of this node for an entry, and
- * who stands in line (PROTOCOL.md 1; reference 3.3, rules A1 to A6, normative).
+ * who stands in line (docs/protocol.md: rules A1 to A6).
  *
  *   no vote   + CLAIM n            -> vote = n, GRANT
  *   vote = n  + CLAIM n            -> GRANT again

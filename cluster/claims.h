@@ -1,5 +1,5 @@
 /* The claimer's side of the one collection: one struct op for each client that wants a
- * callback, or wants it gone (PROTOCOL.md 1; reference 3.3, rules R1 to R3, normative).
+ * callback, or wants it gone (docs/protocol.md: rules R1 to R3).
  *
  *   (line) -> LOCATING -> ASKING -> FETCHING -> SERVING -> done: TAKEN, or RELEASE
  *

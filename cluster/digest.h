@@ -1,4 +1,4 @@
-/* Repair (PROTOCOL.md 5; reference 4.6): every second each origin tells each member which of
+/* Repair (PROTOCOL.md 5): every second each origin tells each member which of
  * its numbers have ended and which are ready. The member drops what has ended, and fetches
  * what it should know and still does not a moment later. Nothing new: nothing is said. */
 #ifndef CLUSTER_DIGEST_H

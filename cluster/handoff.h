@@ -1,4 +1,5 @@
-/* Handing the votes of a leaving node to an heir (reference 8.4; seats.h says what a seat is).
+/* Handing the votes of a leaving node to an heir (docs/protocol.md, "Leaving"; seats.h says
+ * what a seat is).
  *
  *   choose -> OFFER what it may lack -> SEAT, SEAT_ACK for each entry -> MOVED, until it is
  *   heard from the heir, who tells everybody

@@ -1,4 +1,4 @@
-/* Who votes where, once nodes have left (reference 8.4; rule A5: only by explicit hand-off).
+/* Who votes where, once nodes have left (docs/protocol.md, "Leaving"; rule A5).
  *
  * An entry names its arbiters for good: they are seats. The vote of a seat is given by the
  * node whose place in that list it is, or, after that has left, by its heir: the one that was

@@ -2,7 +2,7 @@
  *
  * Numbers only rise, so all below `low` have ended and need no memory; above it, pages of 64
  * numbers, and one word for a page in which all have ended. "Ended" is never taken back: this
- * is what makes removal win over any late copy (reference 4.5; invariant S3).
+ * is what makes removal win over any late copy (rule A4; invariant S3).
  */
 #ifndef CLUSTER_SEQMAP_H
 #define CLUSTER_SEQMAP_H

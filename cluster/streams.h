@@ -1,5 +1,5 @@
-/* What happened here, told to every member in order, with a cursor for each of them (reference
- * 4.3 and 4.4; PROTOCOL.md 4).
+/* What happened here, told to every member in order, with a cursor for each of them
+ * (PROTOCOL.md 4).
  *
  * What has ended before it was told is skipped. A window of unconfirmed bytes for each lane
  * holds a slow member's stream back; one that falls behind too far is skipped over, and

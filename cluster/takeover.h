@@ -1,4 +1,4 @@
-/* What becomes of the invocations of a dead home (PROTOCOL.md 6; reference 5): its first
+/* What becomes of the invocations of a dead home (PROTOCOL.md 6): its first
  * arbiter that lives acts for it. Level-triggered: as long as the home is held for dead, all of
  * its entries are looked at again and again, and offered to the arbiters that may lack them;
  * a suspicion that was wrong, or a message that was lost, changes nothing for good.

@@ -1,4 +1,4 @@
-/* The claimer's machine proper: asking for votes, and rules R1 to R3 (reference 3.3).
+/* The claimer's machine proper: asking for votes, and rules R1 to R3 (docs/protocol.md).
  *
  *   R1  fewer votes possible than needed: no quorum
  *   R2  in line at the first arbiter that answers: every other vote and place is given back

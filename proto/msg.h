@@ -243,8 +243,7 @@ struct msg_deleted {
     const uint8_t *reasons; /* enum invocation_state of the end | enum webhook_state << 4 */
 };
 
-/* --- the one collection (reference 3.3) ----------------------------------------------------
- */
+/* --- the one collection (rules A and R) --------------------------------------------------- */
 
 /* Fresh for every CLAIM to every arbiter. */
 struct msg_claim_no {
@@ -444,7 +443,7 @@ struct msg_report {
     struct bytes text; /* <= MSG_REPORT_MAX; lines, as the topic says */
 };
 
-/* --- leaving (reference 8.4) ------------------------------------------------------------- */
+/* --- leaving ------------------------------------------------------------------------------ */
 
 /* A claim that has the vote of a seat, or stands in line there. */
 struct msg_place {
