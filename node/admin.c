@@ -1,7 +1,6 @@
 #include "admin.h"
 
 #include "access.h"
-#include "balance.h"
 #include "base/timestamp.h"
 #include "cluster/links.h"
 #include "dialects/answers.h"
@@ -251,7 +250,7 @@ void admin_on_request(void *owner, struct http_exchange *x)
     bool head = found != NULL && r->is_head && strcmp(found->method, "GET") == 0;
     if (found == NULL) {
         dialect_problem(&answer, 404, "unknown-route",
-                        "The admin address has /healthz, /readyz, /metrics, /v1/node, "
+                        "the admin address has /healthz, /readyz, /metrics, /v1/node, "
                         "/v1/cluster, /v1/queues and /v1/drain",
                         r->path);
     } else if (head || bytes_is(r->method, found->method)) {

@@ -328,7 +328,9 @@ void driver_on_request(void *owner, struct http_exchange *x)
         return;
     }
     if (e == NULL) {
-        struct http_answer answer = {.status = 503, .close = true};
+        struct http_answer answer = {.close = true};
+        text_add_str(&answer.headers, "Retry-After: 1\r\n");
+        dialect_problem(&answer, 503, "out-of-memory", NULL, http_exchange_request(x)->path);
         http_exchange_answer(x, &answer);
         return;
     }

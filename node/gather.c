@@ -1,6 +1,7 @@
 #include "gather.h"
 
 #include "base/list.h"
+#include "dialects/dialect.h"
 #include "report.h"
 
 #include <stdlib.h>
@@ -81,13 +82,20 @@ static void write_report(const struct gather *g, uint64_t topic, struct text *ou
     }
 }
 
+static void answer_no_memory(struct http_exchange *x)
+{
+    struct http_answer a = {0};
+    text_add_str(&a.headers, "Retry-After: 1\r\n");
+    dialect_problem(&a, 503, "out-of-memory", NULL, http_exchange_request(x)->path);
+    http_exchange_answer(x, &a);
+}
+
 void gather_begin(struct gather *g, struct http_exchange *x, enum gather_topic topic)
 {
     struct gathering *s = calloc(1, sizeof *s);
     struct text own = {0};
     if (s == NULL) {
-        struct http_answer busy = {.status = 503};
-        http_exchange_answer(x, &busy);
+        answer_no_memory(x);
         return;
     }
     s->x = x;

@@ -392,16 +392,15 @@ static int make_admin(struct node *n, struct errmsg *em)
 }
 
 /* What the front refuses by itself, before any dialect sees it. */
-static void on_refused(void *owner, enum http_refusal why, uint16_t status,
-                       struct http_answer *answer)
+static void on_refused(void *owner, const struct http_refused *what, struct http_answer *answer)
 {
     (void)owner;
-    const char *slug = why == HTTP_REFUSED_CONNECTION ? "too-many-connections"
-                       : status == 413                ? "body-too-large"
-                       : status == 431                ? "headers-too-large"
-                       : status == 503                ? "out-of-memory"
-                                                      : "bad-request";
-    dialect_problem(answer, status, slug, problem_of_bad_http(status), bytes_of(NULL, 0));
+    const char *slug = what->why == HTTP_REFUSED_CONNECTION ? "too-many-connections"
+                       : what->status == 413                ? "body-too-large"
+                       : what->status == 431                ? "headers-too-large"
+                       : what->status == 503                ? "out-of-memory"
+                                                            : "bad-request";
+    dialect_problem(answer, what->status, slug, problem_of_bad_http(what->status), what->path);
 }
 
 static int open_servers(struct node *n, struct errmsg *em)

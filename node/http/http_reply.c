@@ -83,8 +83,12 @@ void http_conn_refuse(struct http_conn *c, uint16_t status)
     http_exchange_lend(x, &x->answer);
     x->answer.status = status;
     if (config->on_refused != NULL) {
-        enum http_refusal why = c->is_over ? HTTP_REFUSED_CONNECTION : HTTP_REFUSED_REQUEST;
-        config->on_refused(config->owner, why, status, &x->answer);
+        const struct http_refused what = {
+            .why = c->is_over ? HTTP_REFUSED_CONNECTION : HTTP_REFUSED_REQUEST,
+            .status = status,
+            .path = x->request.path,
+        };
+        config->on_refused(config->owner, &what, &x->answer);
     }
     if (status == 503) {
         text_add_str(&x->answer.headers, "Retry-After: 1\r\n");

@@ -29,6 +29,12 @@ enum http_refusal {
     HTTP_REFUSED_CONNECTION, /* connections_max are here */
 };
 
+struct http_refused {
+    enum http_refusal why;
+    uint16_t status;
+    struct bytes path; /* of the request; empty when it was not read so far */
+};
+
 struct http_server_config {
     struct bytes listen; /* HOST:PORT; port 0 asks the system. [v6]:PORT too */
     struct tls *tls;     /* HTTPS (io/tcp_stream.h); NULL: plain. The caller's, outlives all */
@@ -60,7 +66,7 @@ struct http_server_config {
     /* The server refused by itself (400, 408, 413, 417, 431, 503, 505): fills headers and body
      * of the problem; Retry-After (of 503) is added by the server. NULL: an empty body. When
      * on_head() has seen that exchange, on_gone() has come before. */
-    void (*on_refused)(void *owner, enum http_refusal why, uint16_t status,
+    void (*on_refused)(void *owner, const struct http_refused *what,
                        struct http_answer *answer);
     /* After http_server_drain(): the last connection is gone. May come from inside that call;
      * the server may be closed from inside this one. NULL: nobody asks. */

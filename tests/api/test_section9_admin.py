@@ -253,12 +253,18 @@ def test_drain_wants_post(node):
 def test_views_only_read(node, path):
     """GET; other methods 405 with `Allow`"""
     answer = node.admin_call('POST', path, b'')
-    assert answer.status == 405 and 'GET' in answer.header('Allow')
+    document = assert_problem(answer, 405, 'method-not-allowed')
+    assert answer.header('Allow') == 'GET, HEAD' and document['instance'] == path
 
 
 def test_unknown_admin_paths_are_404(node):
-    """nothing else is there"""
-    assert_problem(node.admin_call('GET', '/v1/nothing'), 404, 'unknown-route')
+    """nothing else is there; errors of ours are the same as at the API address, and their
+    `type` is a page there"""
+    answer = node.admin_call('GET', '/v1/nothing')
+    document = assert_problem(answer, 404, 'unknown-route')
+    assert document['instance'] == '/v1/nothing'
+    assert answer.header('Cache-Control') == 'no-store'
+    assert node.call('GET', document['type']).status == 200
 
 
 def test_admin_is_not_on_the_api_address(node):

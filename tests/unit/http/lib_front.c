@@ -123,13 +123,12 @@ static void on_gone(void *owner, struct http_exchange *x)
     }
 }
 
-static void on_refused(void *owner, enum http_refusal why, uint16_t status,
-                       struct http_answer *answer)
+static void on_refused(void *owner, const struct http_refused *what, struct http_answer *answer)
 {
     struct front *f = owner;
     f->refused++;
-    f->refused_status = status;
-    f->refused_connections += why == HTTP_REFUSED_CONNECTION ? 1 : 0;
+    f->refused_status = what->status;
+    f->refused_connections += what->why == HTTP_REFUSED_CONNECTION ? 1 : 0;
     text_add_str(&answer->content, "refused");
 }
 
