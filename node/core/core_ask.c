@@ -3,8 +3,11 @@
 #include "core/core_state.h"
 
 #include "base/err.h"
+#include "base/text.h"
 
 #include <assert.h>
+
+#define ENCODED_ID_SIZE_MAX (3 * 255) /* dialects limit ids that clients choose to 255 */
 
 static uint32_t wait_of(const struct core *c, const struct op_request *op)
 {
@@ -65,9 +68,14 @@ static void ask(struct core *c, struct call *call)
 
 static void resolve(struct core *c, struct call *call)
 {
-    enum id_space space = call->op->id.space == ID_GUID ? ID_CALL : call->op->id.space;
-    struct cluster_name name = {
-        .space = (uint8_t)space, .tenant = call->op->tenant, .key = call->op->id.text};
+    const struct op_id *id = &call->op->id;
+    char decoded[ENCODED_ID_SIZE_MAX];
+    struct cluster_name name = {.space = (uint8_t)(id->space == ID_GUID ? ID_CALL : id->space),
+                                .tenant = call->op->tenant,
+                                .key = id->text};
+    if (id->is_encoded && id->text.size <= sizeof decoded) { /* a longer one names nothing */
+        name.key = bytes_of(decoded, text_percent_decode(decoded, id->text));
+    }
     call->stage = STAGE_RESOLVE;
     call->resolved = true;
     cluster_resolve(c->cluster, c->now_ms, call_ticket(call), &name);

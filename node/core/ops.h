@@ -33,6 +33,7 @@ struct op_id {
     enum id_space space;
     struct guid guid;  /* ID_GUID */
     struct bytes text; /* others; borrowed from the request. Also tried as a GUID by the core */
+    bool is_encoded;   /* the text is percent-encoded, as it stood in a path */
 };
 
 #define OP_WAIT_DEFAULT UINT64_MAX /* the configured wait */

@@ -140,7 +140,7 @@ static enum dialect_verdict native_parse(const struct dialect_config *config,
     if (rest.size == 0 || memchr(rest.at, '/', rest.size) != NULL) {
         return DIALECT_NOT_MINE;
     }
-    out->id = target_id(rest, ID_CALL);
+    out->id = target_path_id(rest);
     return is_callback ? parse_callback(config, in, out, answer)
                        : parse_invocation(in, out, answer);
 }

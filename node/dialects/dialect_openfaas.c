@@ -54,7 +54,7 @@ static enum dialect_verdict parse_result(const struct dialect_config *config,
                                          const struct http_request *in, struct bytes id,
                                          struct op_request *out, struct http_answer *answer)
 {
-    out->id = target_id(id, ID_CALL);
+    out->id = target_path_id(id);
     if (bytes_is(in->method, "DELETE")) {
         out->kind = OP_CANCEL;
         return DIALECT_OP;

@@ -42,6 +42,13 @@ int target_guid(struct guid *out, struct bytes text)
     return guid_parse(out, text);
 }
 
+struct op_id target_path_id(struct bytes text)
+{
+    struct op_id id = target_id(text, ID_CALL);
+    id.is_encoded = true;
+    return id;
+}
+
 struct op_id target_id(struct bytes text, enum id_space chosen)
 {
     struct op_id id = {.space = chosen, .text = text};

@@ -1,5 +1,5 @@
 /* The parts of a request's path: function names, sub-paths, names of invocations.
- * Nothing is decoded: what a function gets below its name is what the client wrote. */
+ * Nothing is decoded here: what a function gets below its name is what the client wrote. */
 #ifndef NODE_DIALECTS_TARGET_H
 #define NODE_DIALECTS_TARGET_H
 
@@ -22,5 +22,8 @@ int target_guid(struct guid *out, struct bytes text);
 /* What a client calls an invocation: our GUID, or the id that it chose itself in the space
  * `chosen`. A UUID that is not one of ours (version 8) can only be chosen. */
 struct op_id target_id(struct bytes text, enum id_space chosen);
+
+/* Likewise of what stands in a path: a call id there is percent-encoded. */
+struct op_id target_path_id(struct bytes text);
 
 #endif

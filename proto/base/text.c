@@ -80,6 +80,32 @@ void text_addf(struct text *t, const char *fmt, ...)
     t->size += (size_t)n;
 }
 
+static int hex_value(uint8_t c)
+{
+    if (c >= '0' && c <= '9') {
+        return c - '0';
+    }
+    c |= 0x20;
+    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+size_t text_percent_decode(char *out, struct bytes in)
+{
+    size_t size = 0;
+    for (size_t i = 0; i < in.size; i++) {
+        bool may = in.at[i] == '%' && in.size - i > 2;
+        int high = may ? hex_value(in.at[i + 1]) : -1;
+        int low = may ? hex_value(in.at[i + 2]) : -1;
+        if (high >= 0 && low >= 0) {
+            out[size++] = (char)(high << 4 | low);
+            i += 2;
+        } else {
+            out[size++] = (char)in.at[i];
+        }
+    }
+    return size;
+}
+
 size_t text_utf8_sequence(struct bytes b)
 {
     uint8_t lead = b.at[0];

@@ -34,6 +34,10 @@ void text_add_json(struct text *t, struct bytes b);
  * (RFC 3629). */
 size_t text_utf8_sequence(struct bytes b);
 
+/* Undoes percent-encoding (RFC 3986 2.1) into `out`, which has room for `in`.size bytes: the
+ * size of what it says. What is not encoded rightly stays as it is. */
+size_t text_percent_decode(char *out, struct bytes in);
+
 /* Room for `size` more bytes at the returned address, or NULL; text_commit() what was used. */
 char *text_reserve(struct text *t, size_t size);
 void text_commit(struct text *t, size_t size);

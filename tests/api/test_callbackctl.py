@@ -95,6 +95,14 @@ def test_an_unknown_id_is_exit_code_1(node, command):
     assert code == 1 and '404' in err or 'unknown' in err.lower(), err
 
 
+def test_an_id_that_the_client_chose(node):
+    """can be used wherever the GUID can (API.md 5)"""
+    for mine in ('order:17', 'two words', '50%/a'):
+        node.call('POST', '/async-function/echo', b'mine', {'X-Call-Id': mine})
+        assert control(node, 'status', mine)[0] == 0, mine
+        assert control(node, 'collect', mine, '--wait', '5000')[:2] == (0, b'mine'), mine
+
+
 def test_queues_and_cluster(node):
     code, out, _ = control(node, 'queues')
     assert code == 0 and b'echo' in out and b'queued' in out.lower()

@@ -4,6 +4,7 @@ import re
 import socket
 import subprocess
 import time
+import urllib.parse
 import uuid
 
 import pytest
@@ -209,6 +210,20 @@ def test_a_clients_call_id_is_echoed_and_usable_wherever_the_guid_is(faas):
     assert (answer.status, answer.body) == (200, b'by name')
     assert answer.header('X-Call-Id') == mine
     assert faas.collect(mine).status == 410 and faas.collect(guid).status == 410
+
+
+@pytest.mark.parametrize('mine', ['order:17', 'two words', 'a/b', '50%', 'a%2Fb', 'what?', '#1',
+                                  'a+b&c=d', '~' * 255])
+def test_a_call_id_of_any_visible_characters(faas, mine):
+    """can be used wherever the GUID can; in a path it is percent-encoded (RFC 3986 2.1)"""
+    mine = f'{mine}{uuid.uuid4().hex}'[-255:]
+    guid = guid_of(accept(faas, body=b'odd', headers={'X-Call-Id': mine}))
+    path = urllib.parse.quote(mine, safe='')
+    assert faas.status(path).json()['id'] == guid
+    assert faas.call('HEAD', f'/v1/callbacks/{path}').status in (200, 202)
+    answer = faas.call('GET', f'/async-function/{path}?wait=5000')
+    assert (answer.status, answer.body, answer.header('X-Call-Id')) == (200, b'odd', mine)
+    assert faas.call('DELETE', f'/v1/invocations/{path}').status == 409
 
 
 def test_a_clients_uuid_is_a_call_id(faas):

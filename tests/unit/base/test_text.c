@@ -48,12 +48,30 @@ static void text_grows_over_many_pieces(void **state)
     text_fini(&t);
 }
 
+static void percent_encoding_is_undone(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *in, *out;
+    } cases[] = {
+        {"", ""},         {"plain", "plain"}, {"a%2Fb%2fc", "a/b/c"}, {"%3A%20%7E", ": ~"},
+        {"50%25", "50%"}, {"%2541", "%41"},   {"50%", "50%"},         {"%4", "%4"},
+        {"%zz%", "%zz%"}, {"%%41", "%A"},     {"%c3%BC", "\xc3\xbc"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        char out[16];
+        size_t size = text_percent_decode(out, bytes_text(cases[i].in));
+        assert_true(bytes_is(bytes_of(out, size), cases[i].out));
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(json_escapes_what_it_must),
         cmocka_unit_test(json_keeps_utf8_and_replaces_what_is_not),
         cmocka_unit_test(text_grows_over_many_pieces),
+        cmocka_unit_test(percent_encoding_is_undone),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

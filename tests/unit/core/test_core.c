@@ -417,7 +417,10 @@ static void client_chosen_id_works_like_the_guid(void **state)
     assert_int_equal(next_outcome(), OUT_ID_IN_USE);
     struct op_request ask = {.kind = OP_COLLECT, .wait_ms = 0};
     ask.id.space = ID_CALL;
-    ask.id.text = bytes_text("my-id");
+    ask.id.text = bytes_text("my%2did");
+    bench_request(&bench, &call, &ask);
+    assert_int_equal(next_outcome(), OUT_UNKNOWN);
+    ask.id.is_encoded = true;
     bench_request(&bench, &call, &ask);
     assert_int_equal(next_outcome(), OUT_RESULT);
     core_sent(bench.core, bench.now_ms, &call, true);

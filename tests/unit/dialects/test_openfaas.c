@@ -91,6 +91,7 @@ static void a_call_id_in_the_path_is_collected_or_canceled(void **state)
         assert_int_equal(x.routing.verdict, DIALECT_OP);
         assert_int_equal(x.op.kind, cases[i].kind);
         assert_int_equal(x.op.id.space, cases[i].space);
+        assert_true(x.op.id.is_encoded);
         bytes_are(x.op.id.text, cases[i].id);
     }
 }
