@@ -26,6 +26,15 @@ struct jube_path {
     struct bytes id;  /* as written */
 };
 
+/* As .NET reads it: its format P has parentheses. */
+static bool read_guid(struct guid *out, struct bytes text)
+{
+    if (text.size > 2 && text.at[0] == '(' && text.at[text.size - 1] == ')') {
+        text = bytes_of(text.at + 1, text.size - 2);
+    }
+    return target_guid(out, text) == 0;
+}
+
 static bool read_path(struct jube_path *out, struct bytes path)
 {
     *out = (struct jube_path){0};
@@ -40,7 +49,7 @@ static bool read_path(struct jube_path *out, struct bytes path)
     out->is_callback = bytes_is_nocase(first, "Callback") && second.size > 0;
     out->is_async = !out->is_callback && bytes_is_nocase(second, "async");
     out->id = out->is_callback ? second : first;
-    out->is_guid = target_guid(&out->guid, out->id) == 0;
+    out->is_guid = read_guid(&out->guid, out->id);
     return true;
 }
 

@@ -63,10 +63,12 @@ def test_paths_in_any_case(jube, target, word):
     assert (answer.status, answer.body) == (200, TRANSACTION)
 
 
-@pytest.mark.parametrize('text', [MODEL.upper(), MODEL.replace('-', ''), '{' + MODEL + '}'])
-def test_model_guids_in_any_spelling(jube, text):
-    """any .NET Guid format is accepted"""
-    assert jube.call('POST', BASE + text, b'{}').status == 200
+@pytest.mark.parametrize('spell', [str.upper, lambda g: g.replace('-', ''),
+                                   lambda g: '{' + g + '}', lambda g: '(' + g + ')'])
+def test_guids_in_any_spelling(jube, spell):
+    """any .NET Guid format is accepted: N, D, B, P"""
+    assert jube.call('POST', BASE + spell(MODEL), b'{}').status == 200
+    assert collect(jube, spell(post_async(jube)), timeout=5000).body == TRANSACTION
 
 
 def test_asynchronous_is_200_and_this_json(jube):
