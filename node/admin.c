@@ -295,9 +295,11 @@ struct admin *admin_new(const struct admin_config *config)
 {
     struct admin *a = calloc(1, sizeof *a);
     if (a == NULL) {
+        free(config->models);
         return NULL;
     }
     a->config = *config;
+    uint32_t function_count = functions_count(core_functions(config->core));
     struct gather_config gather = {
         .loop = config->loop,
         .core = config->core,
@@ -308,7 +310,8 @@ struct admin *admin_new(const struct admin_config *config)
     };
     a->gather = gather_new(&gather);
     a->minute = timer_new(config->loop, on_minute, a);
-    if (a->minute == NULL || a->gather == NULL) {
+    int rc = balance_init(&a->balance, config->models, function_count);
+    if (a->minute == NULL || a->gather == NULL || rc != 0) {
         admin_free(&a);
         return NULL;
     }
@@ -328,6 +331,8 @@ void admin_free(struct admin **a)
     if (mine != NULL) {
         timer_close(&mine->minute);
         gather_free(&mine->gather);
+        balance_fini(&mine->balance);
+        free(mine->config.models);
         free(mine);
     }
 }

@@ -8,6 +8,7 @@
 #define NODE_ADMIN_H
 
 #include "auth/auth.h"
+#include "balance.h"
 #include "base/budget.h"
 #include "core/core.h"
 #include "http/http_server.h"
@@ -23,9 +24,10 @@ struct admin_config {
     struct guid node_id;
     struct bytes cluster_name;
     bool available;
-    uint64_t started_at_ms; /* wall clock */
-    struct auth *auth;      /* NULL: everybody may see everything */
-    bool open_metrics;      /* /metrics without a key all the same */
+    uint64_t started_at_ms;       /* wall clock */
+    struct auth *auth;            /* NULL: everybody may see everything */
+    bool open_metrics;            /* /metrics without a key all the same */
+    struct balance_model *models; /* of each function; from malloc(), taken */
     void *owner;
     void (*on_drain)(void *owner);                      /* POST /v1/drain */
     void (*pump)(void *owner);                          /* after calls into the core */

@@ -1,46 +1,95 @@
 #include "balance.h"
 
+#include "base/err.h"
 #include "base/num.h"
 #include "base/timestamp.h"
 
-void balance_add(struct balance *b, const struct functions *fs, uint64_t wall_ms)
+#include <assert.h>
+#include <stdlib.h>
+
+static const char marks[BALANCE_KINDS] = {
+    [BALANCE_OF_NODES] = 'b',
+    [BALANCE_OF_MODELS] = 'm',
+};
+
+int balance_init(struct balance *b, const struct balance_model *models, uint32_t function_count)
 {
-    struct balance_row row = {.id = ++b->last_id, .created_at_ms = wall_ms};
-    uint64_t expired = 0;
-    for (uint32_t i = 0; i < functions_count(fs); i++) {
-        const struct function *f = functions_at(fs, i);
-        row.invoke += f->queued;
-        row.callback += f->stats.ready;
-        expired += f->stats.expired;
-    }
-    row.timeout = expired - b->expired_before;
-    b->expired_before = expired;
-    b->rows[(b->last_id - 1) % BALANCE_ROWS_MAX] = row;
-    if (b->count < BALANCE_ROWS_MAX) {
-        b->count++;
+    *b = (struct balance){.models = models, .function_count = function_count};
+    b->expired_before = calloc((size_t)function_count + 1, sizeof *b->expired_before);
+    return b->expired_before == NULL ? ERR_NOMEM : 0;
+}
+
+void balance_fini(struct balance *b)
+{
+    free(b->expired_before);
+    *b = (struct balance){0};
+}
+
+static void add_row(struct balance_ring *ring, struct balance_row row)
+{
+    row.id = ++ring->last_id;
+    ring->rows[(row.id - 1) % BALANCE_ROWS_MAX] = row;
+    if (ring->count < BALANCE_ROWS_MAX) {
+        ring->count++;
     }
 }
 
-void balance_write(const struct balance *b, struct text *out)
+void balance_add(struct balance *b, const struct functions *fs, uint64_t wall_ms)
 {
-    for (uint32_t i = 0; i < b->count; i++) {
-        const struct balance_row *row = &b->rows[(b->last_id - 1 - i) % BALANCE_ROWS_MAX];
+    struct balance_row all = {.created_at_ms = wall_ms};
+    assert(functions_count(fs) == b->function_count);
+    for (uint32_t i = 0; i < b->function_count; i++) {
+        const struct function *f = functions_at(fs, i);
+        struct balance_row row = {
+            .created_at_ms = wall_ms,
+            .invoke = f->queued,
+            .callback = f->stats.ready,
+            .timeout = f->stats.expired - b->expired_before[i],
+            .model = b->models[i].guid,
+        };
+        b->expired_before[i] = f->stats.expired;
+        all.invoke += row.invoke;
+        all.callback += row.callback;
+        all.timeout += row.timeout;
+        if (b->models[i].is_one) {
+            add_row(&b->of[BALANCE_OF_MODELS], row);
+        }
+    }
+    add_row(&b->of[BALANCE_OF_NODES], all);
+}
+
+static void add_guid(struct text *out, const struct guid *guid)
+{
+    char text[GUID_TEXT_SIZE];
+    text_add(out, guid_text(text, guid));
+}
+
+void balance_write(const struct balance *b, enum balance_kind kind, struct text *out)
+{
+    const struct balance_ring *ring = &b->of[kind];
+    for (uint32_t i = 0; i < ring->count; i++) {
+        const struct balance_row *row = &ring->rows[(ring->last_id - 1 - i) % BALANCE_ROWS_MAX];
         const uint64_t numbers[] = {row->id, row->created_at_ms, row->invoke, row->callback,
                                     row->timeout};
-        text_add_char(out, 'b');
+        text_add_char(out, marks[kind]);
         for (size_t n = 0; n < 5; n++) {
             text_add_char(out, ' ');
             text_add_num(out, numbers[n]);
+        }
+        if (kind == BALANCE_OF_MODELS) {
+            text_add_char(out, ' ');
+            add_guid(out, &row->model);
         }
         text_add_char(out, '\n');
     }
 }
 
-static bool parse_row(struct bytes line, struct balance_row *row)
+static bool parse_row(struct bytes line, enum balance_kind kind, struct balance_row *row)
 {
     uint64_t *const fields[] = {&row->id, &row->created_at_ms, &row->invoke, &row->callback,
                                 &row->timeout};
-    if (!bytes_cut_front(&line, "b ")) {
+    struct bytes mark = bytes_cut_at(&line, ' ');
+    if (mark.size != 1 || mark.at[0] != (uint8_t)marks[kind]) {
         return false;
     }
     for (size_t n = 0; n < 5; n++) {
@@ -48,7 +97,7 @@ static bool parse_row(struct bytes line, struct balance_row *row)
             return false;
         }
     }
-    return true;
+    return kind != BALANCE_OF_MODELS || guid_parse(&row->model, bytes_cut_at(&line, ' ')) == 0;
 }
 
 /* Sorted by time, newest first; the oldest falls off the end. */
@@ -72,7 +121,7 @@ void balance_read(struct balance_table *t, struct bytes instance, struct bytes r
     size_t size = instance.size > BALANCE_NAME_MAX ? BALANCE_NAME_MAX : instance.size;
     memcpy(row.instance, instance.at, size);
     while (report.size > 0) {
-        if (parse_row(bytes_cut_at(&report, '\n'), &row.row)) {
+        if (parse_row(bytes_cut_at(&report, '\n'), t->kind, &row.row)) {
             insert(t, &row);
         }
     }
@@ -86,11 +135,15 @@ static void member(struct text *out, const char *name, uint64_t value)
     text_add_num(out, value);
 }
 
-static void print_row(const struct balance_table_row *r, bool per_model, struct text *out)
+static void print_row(const struct balance_table_row *r, enum balance_kind kind,
+                      struct text *out)
 {
     text_add_str(out, "{\"id\":");
     text_add_num(out, r->row.id);
-    if (per_model) {
+    if (kind == BALANCE_OF_MODELS) {
+        text_add_str(out, ",\"entityAnalysisModelGuid\":\"");
+        add_guid(out, &r->row.model);
+        text_add_char(out, '"');
         /* What Jube archives and watches, callbackd has not: the columns are there, empty. */
         member(out, "archive", 0);
         member(out, "activationWatcher", 0);
@@ -105,14 +158,14 @@ static void print_row(const struct balance_table_row *r, bool per_model, struct 
     text_add_str(out, "\"}");
 }
 
-void balance_print(const struct balance_table *t, bool per_model, struct text *out)
+void balance_print(const struct balance_table *t, struct text *out)
 {
     text_add_char(out, '[');
     for (uint32_t i = 0; i < t->count; i++) {
         if (i > 0) {
             text_add_char(out, ',');
         }
-        print_row(&t->at[i], per_model, out);
+        print_row(&t->at[i], t->kind, out);
     }
     text_add_char(out, ']');
 }

@@ -66,11 +66,16 @@ static void answer(struct gathering *s)
         report_sums_print(&s->sums, &a.content);
         text_add_char(&a.content, '}');
     } else {
-        balance_print(&s->rows, s->topic == GATHER_MODEL_BALANCE, &a.content);
+        balance_print(&s->rows, &a.content);
     }
     http_exchange_set_data(s->x, 0);
     http_exchange_answer(s->x, &a);
     gathering_free(s);
+}
+
+static enum balance_kind kind_of(uint64_t topic)
+{
+    return topic == GATHER_MODEL_BALANCE ? BALANCE_OF_MODELS : BALANCE_OF_NODES;
 }
 
 static void write_report(const struct gather *g, uint64_t topic, struct text *out)
@@ -78,7 +83,7 @@ static void write_report(const struct gather *g, uint64_t topic, struct text *ou
     if (topic == GATHER_QUEUES) {
         report_queues(core_functions(g->config.core), out);
     } else {
-        balance_write(g->config.balance, out);
+        balance_write(g->config.balance, kind_of(topic), out);
     }
 }
 
@@ -100,13 +105,14 @@ void gather_begin(struct gather *g, struct http_exchange *x, enum gather_topic t
     }
     s->x = x;
     s->topic = topic;
+    s->rows.kind = kind_of(topic);
     list_push_back(&g->open, &s->link);
     http_exchange_set_data(x, (uint64_t)(uintptr_t)s);
-    write_report(g, topic == GATHER_QUEUES ? GATHER_QUEUES : GATHER_BALANCE, &own);
+    write_report(g, topic, &own);
     take(s, g->config.node_name, text_view(&own));
     text_fini(&own);
     cluster_survey(core_cluster(g->config.core), loop_now_ms(g->config.loop), ticket_of(s),
-                   topic == GATHER_QUEUES ? GATHER_QUEUES : GATHER_BALANCE);
+                   (uint8_t)topic);
     g->config.pump(g->config.owner);
 }
 

@@ -382,12 +382,13 @@ static int make_admin(struct node *n, struct errmsg *em)
         .started_at_ms = loop_wall_ms(),
         .auth = n->auth,
         .open_metrics = n->config->auth.open_metrics,
+        .models = wiring_models(n->config),
         .owner = n,
         .on_drain = drain,
         .pump = pump,
         .add_metrics = add_metrics,
     };
-    n->admin = admin_new(&admin);
+    n->admin = admin.models == NULL ? NULL : admin_new(&admin);
     return n->admin == NULL ? no_memory(em) : 0;
 }
 

@@ -52,6 +52,20 @@ static struct bytes function_named(void *owner, struct bytes name)
     return f == NULL ? bytes_of(NULL, 0) : bytes_text(f->name);
 }
 
+struct balance_model *wiring_models(const struct config *config)
+{
+    struct balance_model *models = calloc(config->function_count + 1, sizeof *models);
+    for (size_t i = 0; models != NULL && i < config->function_count; i++) {
+        const struct function_config *f = &config->functions[i];
+        models[i].is_one =
+            f->has_jube_model || guid_parse(&models[i].guid, bytes_text(f->name)) == 0;
+        if (f->has_jube_model) {
+            models[i].guid = f->jube_model;
+        }
+    }
+    return models;
+}
+
 /* The function that is mapped to the model, or whose name is the model's GUID. */
 static struct bytes function_of_model(void *owner, const struct guid *model)
 {

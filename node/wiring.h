@@ -3,6 +3,7 @@
 #ifndef NODE_WIRING_H
 #define NODE_WIRING_H
 
+#include "balance.h"
 #include "cluster/cluster.h"
 #include "config/config.h"
 #include "core/core.h"
@@ -17,6 +18,9 @@
 /* An array of config->function_count specs, the caller's to free(); NULL: out of memory. Names
  * are borrowed from the configuration. */
 struct function_spec *wiring_function_specs(const struct config *config);
+
+/* Which of them are Jube's models, likewise. */
+struct balance_model *wiring_models(const struct config *config);
 
 /* Random, for what strangers must not foresee. */
 uint64_t wiring_seed(void);
