@@ -100,14 +100,22 @@ def test_a_wait_too_long_is_clamped(node, wait):
     assert node.collect(guid, wait=wait).status == 200
 
 
-def test_another_client_waits_in_line_and_gets_410(node):
-    """Another client is being served at this moment: this one waits in line; if that one
-    finishes, 410"""
-    size = 12 << 20
-    guid = node.ready_callback('echo', b'z' * size)
+SLOW_SIZE = 12 << 20  # more than sockets swallow
+
+
+def being_served(node):
+    """A callback of SLOW_SIZE bytes, and the client to which it is being written."""
+    guid = node.ready_callback('echo', b'z' * SLOW_SIZE)
     slow = Raw(node.api, receive_buffer=4096)
     slow.send(get(guid))
     assert slow.head()[0] == 200
+    return guid, slow
+
+
+def test_another_client_waits_in_line_and_gets_410(node):
+    """Another client is being served at this moment: this one waits in line; if that one
+    finishes, 410"""
+    guid, slow = being_served(node)
     line = Raw(node.api)
     line.send(get(guid, 20000))
     time.sleep(0.3)
@@ -115,7 +123,7 @@ def test_another_client_waits_in_line_and_gets_410(node):
     with pytest.raises(socket.timeout):
         line.more()
     line.socket.settimeout(10)
-    assert len(slow.exactly(size)) == size
+    assert len(slow.exactly(SLOW_SIZE)) == SLOW_SIZE
     answer = line.answer()
     assert answer.status == 410 and answer.header('X-Callback') == 'gone'
     slow.close()
@@ -124,33 +132,25 @@ def test_another_client_waits_in_line_and_gets_410(node):
 
 def test_in_line_the_wait_ends_first_202(node):
     """if the wait ends first, 202 as pending"""
-    size = 12 << 20
-    guid = node.ready_callback('echo', b'z' * size)
-    slow = Raw(node.api, receive_buffer=4096)
-    slow.send(get(guid))
-    assert slow.head()[0] == 200
+    guid, slow = being_served(node)
     answer = node.collect(guid, wait=300)
     assert answer.status == 202 and answer.header('X-Callback') == 'pending'
     assert 0.29 <= answer.seconds < 1.5
     slow.reset()
-    assert node.collect(guid, wait=5000).body == b'z' * size
+    assert node.collect(guid, wait=5000).body == b'z' * SLOW_SIZE
 
 
 def test_who_waits_in_line_is_next_when_the_first_goes_away(node):
     """The client goes away before the last byte was handed to the system: the callback is
     collectable again at once."""
-    size = 12 << 20
-    guid = node.ready_callback('echo', b'z' * size)
-    slow = Raw(node.api, receive_buffer=4096)
-    slow.send(get(guid))
-    assert slow.head()[0] == 200
+    guid, slow = being_served(node)
     line = Raw(node.api)
     line.send(get(guid, 20000))
     time.sleep(0.2)
     slow.reset()
     begun = time.monotonic()
     answer = line.answer()
-    assert answer.status == 200 and len(answer.body) == size
+    assert answer.status == 200 and len(answer.body) == SLOW_SIZE
     assert time.monotonic() - begun < 5
     assert node.collect(guid).status == 410
     line.close()

@@ -91,9 +91,8 @@ def test_asking_for_the_status_takes_nothing(node):
     assert node.collect(guid).body == b'still here'
 
 
-@pytest.mark.parametrize('end', ['collected', 'expired', 'canceled'])
-def test_ended_invocations_are_200_with_the_body(start_node, end):
-    """`collected`, `expired`, `canceled`: 200 with the body."""
+def ended(start_node, end):
+    """A node, and an invocation there that has ended in that way, or is about to."""
     node = start_node({'echo': 'builtin:echo'},
                       {'callback.ttl_ms': 300 if end == 'expired' else 60000})
     guid = node.ready_callback()
@@ -101,6 +100,13 @@ def test_ended_invocations_are_200_with_the_body(start_node, end):
         node.collect(guid)
     elif end == 'canceled':
         node.call('DELETE', f'/v1/invocations/{guid}')
+    return node, guid
+
+
+@pytest.mark.parametrize('end', ['collected', 'expired', 'canceled'])
+def test_ended_invocations_are_200_with_the_body(start_node, end):
+    """`collected`, `expired`, `canceled`: 200 with the body."""
+    node, guid = ended(start_node, end)
     body = node.wait_state(guid, end)
     answer = node.call('GET', f'/v1/invocations/{guid}')
     assert (answer.status, answer.header('Location')) == (200, None)
@@ -204,13 +210,7 @@ def test_cancel_of_a_ready_callback_discards_it(node):
 def test_cancel_of_what_has_ended_is_409(start_node, end):
     """Already `collected`, `expired` or `canceled`: 409, a problem (`conflict`) with the word
     as member `invocation_status`."""
-    node = start_node({'echo': 'builtin:echo'},
-                      {'callback.ttl_ms': 300 if end == 'expired' else 60000})
-    guid = node.ready_callback()
-    if end == 'collected':
-        node.collect(guid)
-    elif end == 'canceled':
-        node.call('DELETE', f'/v1/invocations/{guid}')
+    node, guid = ended(start_node, end)
     node.wait_state(guid, end)
     document = assert_problem(node.call('DELETE', f'/v1/invocations/{guid}'), 409, 'conflict')
     assert document['invocation_status'] == end

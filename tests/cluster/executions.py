@@ -12,33 +12,22 @@ import tempfile
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', 'tools'))
 
-from load import split  # noqa: E402
+from load import Upstream, text_answer  # noqa: E402
 
 RUN_MS = (5, 80)  # how long it takes
 
 
-class Function(asyncio.Protocol):
+class Function(Upstream):
     """What a function that moves money would do with its Idempotency-Key, without looking."""
     log = None
 
-    def connection_made(self, transport):
-        self.transport, self.buffered = transport, b''
-
-    def data_received(self, data):
-        self.buffered += data
-        while True:
-            found = split(self.buffered)
-            if not found:
-                return
-            head, body, self.buffered = found
-            names = dict(line.lower().split(b': ', 1) for line in head.split(b'\r\n') if
-                         b': ' in line)
-            self.log.write(names[b'idempotency-key'].decode() + ' ' +
-                           names[b'x-attempt'].decode() + '\n')
-            answer = (b'HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: %d\r\n'
-                      b'\r\n%b' % (len(body), body))
-            asyncio.get_running_loop().call_later(random.uniform(*RUN_MS) / 1000,
-                                                  self.transport.write, answer)
+    def answer(self, head, body):
+        names = dict(line.lower().split(b': ', 1) for line in head.split(b'\r\n') if
+                     b': ' in line)
+        self.log.write(names[b'idempotency-key'].decode() + ' ' +
+                       names[b'x-attempt'].decode() + '\n')
+        asyncio.get_running_loop().call_later(random.uniform(*RUN_MS) / 1000,
+                                              self.transport.write, text_answer(body))
 
 
 async def serve(path):

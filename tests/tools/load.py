@@ -38,14 +38,17 @@ class Upstream(asyncio.Protocol):
 
     def data_received(self, data):
         self.buffered += data
-        while True:
-            found = split(self.buffered)
-            if not found:
-                return
-            _, body, self.buffered = found
-            self.transport.write(b'HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n'
-                                 b'Content-Length: %d\r\n\r\nscored:%b'
-                                 % (len(body) + 7, body))
+        while found := split(self.buffered):
+            head, body, self.buffered = found
+            self.answer(head, body)
+
+    def answer(self, _head, body):
+        self.transport.write(text_answer(b'scored:' + body))
+
+
+def text_answer(body):
+    return (b'HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: %d\r\n\r\n%b'
+            % (len(body), body))
 
 
 def serve(pipe):

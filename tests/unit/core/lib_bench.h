@@ -22,6 +22,23 @@ struct bench {
 bool bench_open(struct bench *b);
 void bench_close(struct bench *b);
 
+/* The bench of a program's tests: opened before each BENCH_TEST, closed after it. */
+#define BENCH_FIXTURE(b)                                                                       \
+    static struct bench b;                                                                     \
+    static int open_bench(void **state)                                                        \
+    {                                                                                          \
+        (void)state;                                                                           \
+        assert_true(bench_open(&b));                                                           \
+        return 0;                                                                              \
+    }                                                                                          \
+    static int close_bench(void **state)                                                       \
+    {                                                                                          \
+        (void)state;                                                                           \
+        bench_close(&b);                                                                       \
+        return 0;                                                                              \
+    }
+#define BENCH_TEST(f) cmocka_unit_test_setup_teardown(f, open_bench, close_bench)
+
 /* Takes all effects; replies' results are kept until bench_close() or bench_forget(). */
 void bench_pump(struct bench *b);
 void bench_forget(struct bench *b);

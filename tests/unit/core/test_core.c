@@ -3,21 +3,7 @@
 
 #include "lib_bench.h"
 
-static struct bench bench;
-
-static int open_bench(void **state)
-{
-    (void)state;
-    assert_true(bench_open(&bench));
-    return 0;
-}
-
-static int close_bench(void **state)
-{
-    (void)state;
-    bench_close(&bench);
-    return 0;
-}
+BENCH_FIXTURE(bench)
 
 static enum op_outcome next_outcome(void)
 {
@@ -490,8 +476,6 @@ static void memory_for_results_is_promised_before_the_202(void **state)
     post("f");
     bench.budget.limit = 1u << 20;
 }
-
-#define BENCH_TEST(f) cmocka_unit_test_setup_teardown(f, open_bench, close_bench)
 
 int main(void)
 {

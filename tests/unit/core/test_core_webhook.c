@@ -4,21 +4,7 @@
 
 #include "lib_bench.h"
 
-static struct bench bench;
-
-static int open_bench(void **state)
-{
-    (void)state;
-    assert_true(bench_open(&bench));
-    return 0;
-}
-
-static int close_bench(void **state)
-{
-    (void)state;
-    bench_close(&bench);
-    return 0;
-}
+BENCH_FIXTURE(bench)
 
 /* An invocation with a callback URL that has ended with 200. */
 static struct guid hooked(const char *url)
@@ -244,20 +230,18 @@ static void what_ended_while_it_waited_for_its_turn_is_not_sent(void **state)
     assert_int_equal(next_attempt(), 0);
 }
 
-#define WITH_BENCH(test) cmocka_unit_test_setup_teardown(test, open_bench, close_bench)
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        WITH_BENCH(a_failed_attempt_is_made_again_in_time),
-        WITH_BENCH(retry_after_is_waited_for),
-        WITH_BENCH(given_up_it_can_be_collected),
-        WITH_BENCH(a_client_may_be_faster_than_the_next_attempt),
-        WITH_BENCH(canceled_during_an_attempt_that_fails),
-        WITH_BENCH(canceled_during_an_attempt_that_succeeds),
-        WITH_BENCH(expiry_stops_the_attempt),
-        WITH_BENCH(a_dead_receiver_takes_no_others_turn),
-        WITH_BENCH(what_ended_while_it_waited_for_its_turn_is_not_sent),
+        BENCH_TEST(a_failed_attempt_is_made_again_in_time),
+        BENCH_TEST(retry_after_is_waited_for),
+        BENCH_TEST(given_up_it_can_be_collected),
+        BENCH_TEST(a_client_may_be_faster_than_the_next_attempt),
+        BENCH_TEST(canceled_during_an_attempt_that_fails),
+        BENCH_TEST(canceled_during_an_attempt_that_succeeds),
+        BENCH_TEST(expiry_stops_the_attempt),
+        BENCH_TEST(a_dead_receiver_takes_no_others_turn),
+        BENCH_TEST(what_ended_while_it_waited_for_its_turn_is_not_sent),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -191,6 +191,19 @@ void front_close(struct front *f)
     assert_int_equal(f->budget.used, 0);
 }
 
+void front_never(void *owner, struct http_exchange *x)
+{
+    (void)owner;
+    (void)x;
+    fail();
+}
+
+void front_never_sent(void *owner, struct http_exchange *x, bool complete)
+{
+    (void)complete;
+    front_never(owner, x);
+}
+
 void front_turn(struct front *f)
 {
     loop_turn(f->loop, false);

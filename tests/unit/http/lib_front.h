@@ -46,6 +46,10 @@ void front_open(struct front *f, const struct http_server_config *config);
  * that every handle is closed. Asserts that no budgeted byte is left. */
 void front_close(struct front *f);
 
+/* For a server of a test's own that serves nobody: each fails the test. */
+void front_never(void *owner, struct http_exchange *x);
+void front_never_sent(void *owner, struct http_exchange *x, bool complete);
+
 void front_turn(struct front *f);
 
 /* Turns until *count is at least `target`; fails the test after a while. */

@@ -361,19 +361,6 @@ static void owner_may_close_from_inside_a_request(void **state)
     assert_int_equal(f.gone, 1);
 }
 
-static void on_never(void *owner, struct http_exchange *x)
-{
-    (void)owner;
-    (void)x;
-    fail();
-}
-
-static void on_never_sent(void *owner, struct http_exchange *x, bool complete)
-{
-    (void)complete;
-    on_never(owner, x);
-}
-
 static void taken_port_and_wrong_address_are_named(void **state)
 {
     (void)state;
@@ -385,9 +372,9 @@ static void taken_port_and_wrong_address_are_named(void **state)
     memcpy(address, bound.at, bound.size);
     address[bound.size] = '\0';
     config.listen = bytes_text(address);
-    config.on_request = on_never;
-    config.on_gone = on_never;
-    config.on_sent = on_never_sent;
+    config.on_request = front_never;
+    config.on_gone = front_never;
+    config.on_sent = front_never_sent;
     struct http_server *second;
     struct errmsg em;
     assert_int_equal(http_server_open(&second, f.loop, &config, &em), ERR_INUSE);

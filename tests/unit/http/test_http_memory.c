@@ -90,31 +90,18 @@ static void any_one_allocation_may_fail(void **state)
     assert_true(walked > 15); /* else the session allocates nothing worth a test */
 }
 
-static void on_never(void *owner, struct http_exchange *x)
-{
-    (void)owner;
-    (void)x;
-    fail();
-}
-
-static void on_never_sent(void *owner, struct http_exchange *x, bool complete)
-{
-    (void)complete;
-    on_never(owner, x);
-}
-
 static void opening_may_find_no_memory(void **state)
 {
     (void)state;
     struct http_server_config config = front_config();
     front_open(&f, &config); /* for its loop and callbacks */
-    config.on_request = on_never;
+    config.on_request = front_never;
     bool hit = true;
     for (unsigned n = 1; hit; n++) {
         struct http_server *s = NULL;
         struct errmsg em = {0};
-        config.on_gone = on_never;
-        config.on_sent = on_never_sent;
+        config.on_gone = front_never;
+        config.on_sent = front_never_sent;
         heap_faults_set(n);
         int rc = http_server_open(&s, f.loop, &config, &em);
         hit = heap_faults_hit();
