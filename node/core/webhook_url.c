@@ -4,20 +4,13 @@
 #include "base/num.h"
 #include "core/webhook_address.h"
 
+#include <ctype.h>
+
 #define HOST_NAME_MAX_SIZE 253 /* RFC 1035 2.3.4 */
 #define LABEL_SIZE_MAX     63
 
 static const char not_absolute[] =
     "X-Callback-Url: an absolute http or https URL is needed, as http://host/path";
-
-static int hex_value(uint8_t c)
-{
-    if (c >= '0' && c <= '9') {
-        return c - '0';
-    }
-    c |= 0x20;
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
 
 /* Labels of letters, digits, '-' and '_', parted by dots; one dot may end it. */
 static bool is_host_name(struct bytes host)
@@ -134,8 +127,7 @@ static bool is_uri_text(struct bytes text)
     for (size_t i = 0; i < text.size; i++) {
         uint8_t c = text.at[i];
         if (c == '%') {
-            if (i + 2 >= text.size || hex_value(text.at[i + 1]) < 0 ||
-                hex_value(text.at[i + 2]) < 0) {
+            if (i + 2 >= text.size || !isxdigit(text.at[i + 1]) || !isxdigit(text.at[i + 2])) {
                 return false;
             }
         } else if (!bytes_is_letter_or_digit(c) &&
