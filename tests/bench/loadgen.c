@@ -19,6 +19,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <time.h>
@@ -195,26 +196,32 @@ struct answer {
     const char *id;
 };
 
-static const char *header(const char *head, const char *name)
+/* The value of a field. Line by line, its first letter first: a generator that searches long
+ * is slower than what it measures. */
+static const char *header(const char *head, const char *end, const char *name)
 {
-    const char *at = strcasestr(head, name);
-    return at == NULL ? NULL : at + strlen(name);
+    size_t size = strlen(name);
+    const char *at = head;
+    while ((at = memchr(at, '\n', (size_t)(end - at))) != NULL) {
+        at++;
+        if ((*at | 0x20) == *name && strncasecmp(at, name, size) == 0) {
+            return at + size;
+        }
+    }
+    return NULL;
 }
 
 static struct answer parse_http(const struct conn *k)
 {
     struct answer a = {0};
-    char *end = memmem(k->in, k->in_size, "\r\n\r\n", 4);
+    const char *end = memmem(k->in, k->in_size, "\r\n\r\n", 4);
     if (end == NULL) {
         return a;
     }
-    char kept = end[2];
-    end[2] = '\0'; /* so that searching stays within the head */
-    const char *length = header(k->in, "\r\nContent-Length: ");
+    const char *length = header(k->in, end, "content-length: ");
     a.code = (int)strtol(k->in + 9, NULL, 10);
-    a.id = header(k->in, "\r\nX-Call-Id: ");
+    a.id = header(k->in, end, "x-call-id: ");
     a.body_size = length == NULL ? 0 : strtoul(length, NULL, 10);
-    end[2] = kept;
     a.body = end + 4;
     size_t size = (size_t)(a.body - k->in) + a.body_size;
     a.size = k->in_size >= size ? size : 0;
