@@ -246,8 +246,8 @@ uint64_t handoff_tick(struct cluster *c)
     if (c->config.available) {
         return UINT64_MAX;
     }
-    if (m == NULL || m->is_buried) {
-        choose(c);
+    if (m == NULL || m->is_buried || (m->is_leaving && !of(c)->has_given)) {
+        choose(c); /* two that leave must not be each other's heirs: all would go round */
         return of(c)->heir == 0 ? c->now_ms + CHOOSE_MS : c->now_ms;
     }
     if (!m->is_streaming || m->is_leaving) {

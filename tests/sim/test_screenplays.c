@@ -375,6 +375,26 @@ static void who_leaves_hands_on_all_of_many_seats(void **state)
     fall_curtain();
 }
 
+/* Each has chosen another that leaves as its heir, before it heard of that. What comes for a
+ * seat must not go round between them, and none may wait for the other. */
+static void who_leave_together_wait_for_nobody(void **state)
+{
+    (void)state;
+    play(3);
+    plan.options.delay_us = 30000;
+    for (uint32_t i = 0; i < 3; i++) {
+        ACT(i, PLAN_POST, i, 0, 10, 3000, 0, 15000, 0);
+        ACT(990, PLAN_CANCEL, i, 0);
+        ACT(1000, PLAN_DRAIN, i);
+    }
+    raise_curtain();
+    run_to(3000);
+    for (uint32_t i = 0; i < 3; i++) {
+        assert_null(sim.hosts[i]);
+    }
+    fall_curtain();
+}
+
 /* Two of its three arbiters die of it. The failure that is left can be had, once. */
 static void poison_kills_two_nodes_and_is_told(uint32_t nodes)
 {
@@ -559,6 +579,7 @@ int main(void)
         cmocka_unit_test(the_last_of_many_orphans_is_offered),
         cmocka_unit_test(an_orphan_runs_where_an_heir_has_its_copy),
         cmocka_unit_test(who_leaves_hands_on_all_of_many_seats),
+        cmocka_unit_test(who_leave_together_wait_for_nobody),
         cmocka_unit_test(poison_is_told_where_three_nodes_are_left),
         cmocka_unit_test(poison_is_told_by_the_last_node),
         cmocka_unit_test(a_callback_outlives_all_of_its_arbiters),
