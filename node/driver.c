@@ -8,6 +8,7 @@
 #include "driver.h"
 
 #include "access.h"
+#include "dialects/routes.h"
 #include "io/ids.h"
 #include "io/timer.h"
 #include "io/turn_end.h"
@@ -252,6 +253,22 @@ static struct dialect_routing ask_dialects(struct driver *d, struct exchange *e,
     return dialect_route(&config, in, &d->scratch, &e->op, answer);
 }
 
+/* An invocation that its dialect refused is counted as if the core had refused it. */
+static void note_refused(struct driver *d, const struct exchange *e)
+{
+    const struct http_request *in = http_exchange_request(e->x);
+    const struct route *row = route_find(in->method, in->path);
+    if (row == NULL || row->scope != ROUTE_INVOKE ||
+        strcmp(row->dialect, e->dialect->name) != 0) {
+        return;
+    }
+    if (e->code == 404) {
+        core_note_refused(d->config.core, OUT_UNKNOWN_FUNCTION);
+    } else if (e->code == 400) {
+        core_note_refused(d->config.core, OUT_BAD_REQUEST);
+    }
+}
+
 /* True: e->op is to be asked of the core; false: it is answered. */
 static bool route(struct driver *d, struct exchange *e)
 {
@@ -263,6 +280,7 @@ static bool route(struct driver *d, struct exchange *e)
         return true;
     }
     e->code = answer.status;
+    note_refused(d, e);
     http_exchange_answer(e->x, &answer);
     return false;
 }

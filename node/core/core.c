@@ -269,6 +269,12 @@ struct cluster *core_cluster(const struct core *c)
     return c->cluster;
 }
 
+void core_note_refused(struct core *c, enum op_outcome reason)
+{
+    assert(reason < OUT_COUNT);
+    c->refused[reason]++;
+}
+
 uint64_t core_refused(const struct core *c, enum op_outcome reason)
 {
     assert(reason < OUT_COUNT);

@@ -144,4 +144,7 @@ const struct functions *core_functions(const struct core *c);
 struct cluster *core_cluster(const struct core *c);
 uint64_t core_refused(const struct core *c, enum op_outcome reason);
 
+/* An invocation that the core was never asked for, because nothing could come of it. */
+void core_note_refused(struct core *c, enum op_outcome reason);
+
 #endif

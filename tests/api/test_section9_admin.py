@@ -184,6 +184,27 @@ def test_metrics_count(start_node):
     assert all('dialect="' in k for k in codes)
 
 
+def test_refusals_are_counted_by_reason(start_node):
+    """`callbackd_invocations_refused_total{reason}`, in whatever dialect"""
+    model = '90c425fd-101a-420b-91d1-cb7a24a969cc'
+    node = start_node({'echo': 'builtin:echo', model: 'builtin:echo'})
+    jube = '/api/invoke/EntityAnalysisModel/'
+    for target in ('/v1/functions/nobody', '/function/nobody', '/async-function/nobody',
+                   f'{jube}{model[:-1]}0/async'):
+        assert node.call('POST', target, b'{}').status == 404
+    asks = [('Prefer', 'respond-async'), ('X-Callback-Url', 'nowhere')]
+    for target, body in (('/v1/functions/echo', b'x'), ('/async-function/echo', b'x'),
+                         ('/echo', b'x'), (f'{jube}{model}/async', b'no JSON')):
+        assert node.call('POST', target, body, asks).status == 400
+    for target in ('/v1/callbacks/x?wait=y', '/nothing', '/status/nobody'):  # no invocations
+        assert node.call('GET', target).status in (400, 404)
+    found = node.metrics()
+    name = 'callbackd_invocations_refused_total{reason="%s"}'
+    assert found[name % 'unknown-function'] == 4
+    assert found[name % 'bad-request'] == 4
+    assert sum(v for k, v in found.items() if k.startswith(name[:-4])) == 8
+
+
 def test_histograms_are_cumulative(node):
     """(histograms)"""
     node.call('POST', '/v1/functions/echo', b'x')
