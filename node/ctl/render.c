@@ -75,21 +75,14 @@ static int render_members(struct bytes text, const char *const *keys, struct tex
 
 int render_status(struct bytes json, struct text *out)
 {
-    static const char *const keys[] = {"id",
-                                       "function",
-                                       "status",
-                                       "node",
-                                       "attempt",
-                                       "queue_position",
-                                       "created_at",
-                                       "started_at",
-                                       "completed_at",
-                                       "estimated_completion_at",
-                                       "expires_at",
-                                       "webhook",
-                                       "callback_url",
-                                       "cancel_url",
-                                       NULL};
+    static const char *const keys[] = {"id",           "function",
+                                       "status",       "node",
+                                       "attempt",      "queue_position",
+                                       "created_at",   "started_at",
+                                       "completed_at", "estimated_completion_at",
+                                       "ended_at",     "expires_at",
+                                       "webhook",      "callback_url",
+                                       "cancel_url",   NULL};
     return render_members(json, keys, out);
 }
 

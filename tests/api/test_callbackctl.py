@@ -41,6 +41,8 @@ def test_invoke_status_collect(node):
     code, out, _ = control(node, '--json', 'status', guid)
     assert code == 0 and json.loads(out)['status'] == 'succeeded'
     assert control(node, 'collect', guid)[:2] == (0, b'hello')
+    code, out, _ = control(node, 'status', guid)
+    assert code == 0 and b'collected' in out and b'ended at' in out
     code, _, err = control(node, 'collect', guid)
     assert code == 1 and err
 
