@@ -106,11 +106,12 @@ static enum dialect_verdict openfaas_parse(const struct dialect_config *config,
     return openfaas_answer_system(config, in, answer) ? DIALECT_ANSWER : DIALECT_NOT_MINE;
 }
 
-/* The client's own id is echoed as it was sent, also where the core does not register it. */
+/* The id that the invocation has; else, where the core did not register it or no longer knows
+ * it, the client's own is echoed as it was sent. */
 static void add_call_id(struct http_answer *answer, const struct op_request *op,
                         const struct invocation_info *info)
 {
-    if (op->invoke.client_id.space == ID_CALL) {
+    if (info->client_id.size == 0 && op->invoke.client_id.space == ID_CALL) {
         http_answer_header(answer, "X-Call-Id", op->invoke.client_id.text);
     } else {
         answer_add_call_id(answer, info);

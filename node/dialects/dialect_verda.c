@@ -127,6 +127,15 @@ static void begin_json(struct http_answer *answer, uint16_t status)
                  "Content-Type: application/json\r\nCache-Control: no-store\r\n");
 }
 
+/* When it is accepted again by its idempotency key it may have ended, and then the core no
+ * longer knows the client's id. */
+static struct bytes accepted_id(const struct op_request *op, const struct invocation_info *info,
+                                char guid[GUID_TEXT_SIZE])
+{
+    bool is_forgotten = info->client_id.size == 0 && op->invoke.client_id.text.size > 0;
+    return is_forgotten ? op->invoke.client_id.text : id_text(info, guid);
+}
+
 static void render_accepted(const struct op_request *op, const struct op_reply *reply,
                             struct http_answer *answer)
 {
@@ -136,7 +145,7 @@ static void render_accepted(const struct op_request *op, const struct op_reply *
         return;
     }
     char guid[GUID_TEXT_SIZE];
-    struct bytes id = id_text(&reply->info, guid);
+    struct bytes id = accepted_id(op, &reply->info, guid);
     begin_json(answer, 202);
     http_answer_header(answer, "X-Inference-Id", id);
     text_add_str(&answer->headers, "Location: /result/");

@@ -244,6 +244,19 @@ def test_a_call_id_in_use_is_409(faas):
     assert faas.collect(mine, wait=5000).body == b'message'
 
 
+def test_the_202_again_has_the_call_id_of_the_first(faas):
+    """the same key and the same request → the first invocation's 202 again (API.md 3)"""
+    mine, other = f'first-{uuid.uuid4().hex}', f'other-{uuid.uuid4().hex}'
+    key = ('Idempotency-Key', f'key-{mine}')
+    first = accept(faas, headers=[('X-Call-Id', mine), key])
+    for sent in (mine, other):
+        again = accept(faas, headers=[('X-Call-Id', sent), key])
+        assert guid_of(again) == guid_of(first) and again.header('X-Call-Id') == mine
+    assert faas.collect(mine, wait=5000).body == b'message'
+    again = accept(faas, headers=[('X-Call-Id', mine), key])
+    assert guid_of(again) == guid_of(first) and again.header('X-Call-Id') == mine
+
+
 def test_a_call_id_passed_on_to_another_function_is_a_chain(faas):
     """functions that call each other pass `X-Call-Id` on: only the same function answers 409.
     The id goes on naming the first call; the next ones are found by their `Location`"""
@@ -335,10 +348,11 @@ def test_the_guides_callback_to_another_function(faas, upstream):
 
 def test_the_callback_carries_the_clients_id(faas, upstream):
     """one POST of its body and headers to that URL with `X-Call-Id` ..."""
-    upstream.on('/hook', lambda seen: (202, [], b''))
     mine = f'hook-{uuid.uuid4().hex}'
-    accept(faas, 'figlet', b'r', {'X-Call-Id': mine, 'X-Callback-Url': upstream.url + '/hook'})
-    found = {k.lower(): v for k, v in upstream.wait_for('/hook')[0].headers}
+    upstream.on(f'/{mine}', lambda seen: (202, [], b''))
+    accept(faas, 'figlet', b'r', {'X-Call-Id': mine,
+                                  'X-Callback-Url': f'{upstream.url}/{mine}'})
+    found = {k.lower(): v for k, v in upstream.wait_for(f'/{mine}')[0].headers}
     assert found['x-call-id'] == mine
     assert set(found) >= {'x-duration-seconds', 'x-function-status', 'x-function-name',
                           'x-start-time'}

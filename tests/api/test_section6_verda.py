@@ -237,6 +237,19 @@ def test_a_second_use_is_409(verda):
     assert answer.status == 409, 'while it is known: collected is known'
 
 
+def test_the_202_again_has_the_id_that_the_client_chose(verda):
+    """the same key and the same request → the first invocation's 202 again (API.md 3), for as
+    long as the invocation is known"""
+    mine = uuid.uuid4().hex
+    chosen = [ASYNC, ('X-Inference-Id', mine), ('Idempotency-Key', f'k-{mine}')]
+    first = verda.call('POST', '/echo', b'{}', chosen)
+    for _ in range(2):
+        again = verda.call('POST', '/echo', b'{}', chosen)
+        assert (again.status, again.body) == (202, first.body)
+        assert again.headers('X-Inference-Id') == [mine]
+        ask(verda, 'result', 'echo', mine, '?wait=5000')
+
+
 # --- the partial ones -----------------------------------------------------------------------
 
 
