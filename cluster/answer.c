@@ -94,6 +94,7 @@ void answer_peek(struct cluster *c, const struct op *op, const struct invocation
                                 .failed = inv->state == INVOCATION_FAILED,
                                 .headers = inv->headers,
                                 .body = inv->body};
+    e->found = inv->has_payload;
 }
 
 void answer_status(struct cluster *c, const struct op *op, const struct invocation_view *view)

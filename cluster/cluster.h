@@ -282,7 +282,7 @@ struct cluster_effect {
     struct invocation_view view;
     struct guid guid;     /* REGISTERED, RESOLVED */
     uint64_t fingerprint; /* REGISTERED */
-    bool found;           /* REGISTERED, RESOLVED */
+    bool found;           /* REGISTERED, RESOLVED; COLLECT_PEEKED: headers and body are here */
     struct bytes text;    /* REPORT */
     struct link_effect *link;
 };

@@ -97,6 +97,11 @@ static void reply_view(struct core *c, const struct cluster_effect *fx, enum op_
     core_reply(c, call, &reply);
 }
 
+static uint64_t duration_ms(const struct invocation_view *view)
+{
+    return view->started_at_ms == 0 ? 0 : view->completed_at_ms - view->started_at_ms;
+}
+
 static void on_serve(struct core *c, const struct cluster_effect *fx)
 {
     struct call *call = call_of(fx);
@@ -104,20 +109,23 @@ static void on_serve(struct core *c, const struct cluster_effect *fx)
         .outcome = OUT_RESULT,
         .info = core_info(c, call, &fx->view),
         .result = fx->result,
+        .duration_ms = duration_ms(&fx->view),
         .was_waiting = call->stage == STAGE_WAIT,
         .report_sent = true,
     };
-    if (fx->view.started_at_ms != 0) {
-        reply.duration_ms = fx->view.completed_at_ms - fx->view.started_at_ms;
-    }
     core_reply(c, call, &reply);
 }
 
 static void on_peeked(struct core *c, const struct cluster_effect *fx)
 {
     struct call *call = call_of(fx);
-    struct op_reply reply = {.outcome = OUT_READY, .info = core_info(c, call, &fx->view)};
-    reply.result = fx->result;
+    struct op_reply reply = {
+        .outcome = OUT_READY,
+        .info = core_info(c, call, &fx->view),
+        .result = fx->result,
+        .duration_ms = duration_ms(&fx->view),
+        .is_elsewhere = !fx->found,
+    };
     reply.result.headers = fx->result.headers == NULL ? NULL : buf_share(fx->result.headers);
     reply.result.body = fx->result.body == NULL ? NULL : buf_share(fx->result.body);
     core_reply(c, call, &reply);

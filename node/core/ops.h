@@ -114,7 +114,8 @@ struct op_reply {
     enum op_outcome outcome;
     struct invocation_info info;
     struct result result; /* RESULT: the receiver owns these references and drops them */
-    uint64_t duration_ms; /* RESULT: how long the function took */
+    uint64_t duration_ms; /* RESULT, READY: how long the function took */
+    bool is_elsewhere;    /* READY: headers and body are at other nodes, so not in `result` */
     const char *detail;   /* BAD_REQUEST; static text */
     bool was_waiting;     /* INVOKE_ASYNC_WAIT: RESULT came within the wait */
     bool report_sent;     /* tell the core with core_sent() whether the last byte left */

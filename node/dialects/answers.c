@@ -190,6 +190,7 @@ void answer_function(struct http_answer *answer, struct op_reply *reply)
 {
     struct result *result = &reply->result;
     answer->status = result->status;
+    answer->hides_size = reply->is_elsewhere;
     take_headers(answer, &result->headers);
     answer->stored_body = result->body;
     result->body = NULL;

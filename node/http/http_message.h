@@ -70,6 +70,7 @@ struct http_answer {
     struct buf *stored_body; /* body that is kept, as a function's; one reference, or NULL */
     struct bytes before, after; /* put around stored_body; static or inside `content` */
     bool close;                 /* end the connection after this answer */
+    bool hides_size;            /* to HEAD: the size of the content is not known here */
 };
 
 /* Adds "name: value\r\n". */

@@ -51,7 +51,7 @@ static void add_own_headers(struct text *head, const struct http_answer *a,
         text_add(head, bytes_of("\r\nDate: ", 8));
         text_add(head, terms->date);
     }
-    if (has_content(a->status)) {
+    if (has_content(a->status) && !(terms->is_head && a->hides_size)) {
         text_add(head, bytes_of("\r\nContent-Length: ", 18));
         text_add_num(head, content_size);
     }

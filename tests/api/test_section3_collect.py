@@ -212,6 +212,25 @@ def test_head_tells_the_same_and_never_collects(node):
     assert unknown.status == 404 and unknown.header('X-Callback') == 'unknown'
 
 
+def test_head_tells_the_same_at_every_node(start_cluster):
+    """`HEAD` tells the same: also the time that the function took, and at a node that has not
+    got the body nothing that is wrong"""
+    nodes = start_cluster(5, {'sleep': 'builtin:sleep'})
+    size = 100000
+    guid = nodes[0].ready_callback('sleep', b'x' * size, path='?ms=200')
+    for node in nodes:
+        node.wait_state(guid, 'succeeded')
+        answer = node.call('HEAD', f'/v1/callbacks/{guid}')
+        assert answer.status == 200 and answer.header('X-Callback') == 'delivered'
+        assert answer.header('Content-Length') in (None, str(size)), answer
+        assert 0.2 <= float(answer.header('X-Duration-Seconds')) < 2, answer
+    home = nodes[0].call('HEAD', f'/v1/callbacks/{guid}')
+    assert home.header('Content-Length') == str(size)
+    answer = nodes[4].collect(guid, wait=5000)
+    assert len(answer.body) == size
+    assert answer.header('X-Duration-Seconds') == home.header('X-Duration-Seconds')
+
+
 def test_collect_frees_the_memory(start_node):
     """collect: take the callback ... Its memory is then freed on every node"""
     node = start_node({'echo': 'builtin:echo'})
