@@ -42,12 +42,15 @@ void ctl_fini(struct ctl *ctl)
     text_fini(&ctl->err);
 }
 
-/* An id goes into the path; what is not plain there is percent-encoded (RFC 3986 2.3). */
-static void add_escaped(struct text *path, const char *id)
+/* What may stand in a URL as it is (RFC 3986 2.3, 3.3, 3.4); the rest is percent-encoded. */
+static const char plain_in_id[] = "-._~";
+static const char plain_in_target[] = "-._~!$&'()*+,;=:@/?%";
+
+static void add_escaped(struct text *path, const char *text, const char *plain)
 {
-    for (; *id != '\0'; id++) {
-        unsigned char c = (unsigned char)*id;
-        if (bytes_is_letter_or_digit(c) || strchr("-._~", (int)c) != NULL) {
+    for (; *text != '\0'; text++) {
+        unsigned char c = (unsigned char)*text;
+        if (bytes_is_letter_or_digit(c) || strchr(plain, (int)c) != NULL) {
             text_add_char(path, (char)c);
         } else {
             text_addf(path, "%%%02X", c);
@@ -248,7 +251,8 @@ static int run_invoke(struct ctl *ctl)
     for (size_t i = 0; i < o->header_count; i++) {
         add_header(&r, o->headers[i]);
     }
-    text_addf(&path, "/v1/functions/%s", o->argument);
+    text_add_str(&path, "/v1/functions/");
+    add_escaped(&path, o->argument, plain_in_target);
     r.path = text_view(&path);
     r.body = text_view(&body);
     if (code == CTL_EXIT_OK) {
@@ -273,7 +277,7 @@ static int run_on_invocation(struct ctl *ctl, const char *method, const char *qu
     struct ctl_answer answer = {0};
     struct ctl_request r = to_node(ctl, method);
     text_add_str(&path, "/v1/invocations/");
-    add_escaped(&path, ctl->options->argument);
+    add_escaped(&path, ctl->options->argument, plain_in_id);
     text_add_str(&path, query);
     r.path = text_view(&path);
     int code = ask(ctl, &r, &answer);
@@ -359,7 +363,7 @@ static int run_collect(struct ctl *ctl)
         return CTL_EXIT_FAILED;
     }
     text_add_str(&path, "/v1/callbacks/");
-    add_escaped(&path, o->argument);
+    add_escaped(&path, o->argument, plain_in_id);
     if (o->wait != NULL && num_parse(bytes_text(o->wait), UINT32_MAX / 2, &wait_ms) == 0) {
         text_addf(&path, "?wait=%s", o->wait);
         r.timeout_ms += (uint32_t)wait_ms;

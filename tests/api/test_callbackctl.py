@@ -91,6 +91,12 @@ def test_cancel(node):
     assert control(node, 'cancel', guid)[0] == 1
 
 
+def test_an_unknown_function_is_exit_code_1(node):
+    for name in ('nobody', 'two words', 'caf\xe9', 'a#b'):
+        code, _, err = control(node, 'invoke', name)
+        assert code == 1 and 'unknown-function' in err, err
+
+
 @pytest.mark.parametrize('command', ['status', 'collect', 'cancel'])
 def test_an_unknown_id_is_exit_code_1(node, command):
     code, _, err = control(node, command, '00000000-0000-8000-8000-000000000000')
