@@ -35,11 +35,12 @@ static void ask_progress(struct cluster *c, struct op *op, struct invocation *in
     e->ticket = number;
 }
 
-/* True: what is known here is the truth. */
+/* True: what is known here is the truth. Without its home it is who acts for it that knows. */
 static bool knows(const struct cluster *c, const struct invocation *inv)
 {
     bool is_settled = inv_is_ready(inv) && inv->webhook == WEBHOOK_NONE;
-    return inv->is_known || is_settled || !trust_is_reachable(c, (uint16_t)inv->origin);
+    bool acts = publish_is_owner(c, inv) && !trust_is_reachable(c, (uint16_t)inv->origin);
+    return inv->is_known || is_settled || acts;
 }
 
 static void status(struct cluster *c, struct op *op)
@@ -208,9 +209,15 @@ static void canceled_elsewhere(struct cluster *c, struct op *op, const struct ms
 static void told_elsewhere(struct cluster *c, struct op *op, const struct msg_status *m)
 {
     struct invocation_view view;
-    answer_view(c, &view, m);
-    view.guid = op->guid;
-    view.unsure = op->in_doubt;
+    const struct invocation *inv = store_find_of(c, &op->guid, op->tenant);
+    if (m->answer != ANSWER_STATUS && inv != NULL &&
+        !trust_is_reachable(c, (uint16_t)inv->origin)) {
+        view_of_entry(&view, c, inv); /* it is here, whoever of its arbiters lacks it */
+    } else {
+        answer_view(c, &view, m);
+        view.guid = op->guid;
+        view.unsure = op->in_doubt;
+    }
     answer_status(c, op, &view);
     ops_free(c, op);
 }

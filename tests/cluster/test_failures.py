@@ -149,6 +149,17 @@ def test_accepted_work_survives_its_node(cluster):
         assert (got.status, got.body) == (200, b'%d' % i), got
 
 
+def test_every_node_knows_who_runs_what_was_taken_over(cluster):
+    """API.md 3: status at any node, also when the node that accepted it is dead."""
+    nodes = cluster(3)
+    guids = [nodes.post('a', 'sleep', b'', '?ms=6000') for _ in range(6)]
+    nodes.kill('a')
+    for guid in guids:
+        for name in 'bc':
+            nodes.until(lambda name=name, guid=guid: nodes.status(name, guid).json()['status']
+                        == 'running', 5, f'running, at {name}')
+
+
 def test_a_ready_callback_survives_its_home(cluster):
     nodes = cluster(3)
     guids = [nodes.post('a', body=b'%d' % i + b'.' * size)
