@@ -229,19 +229,22 @@ static void render_accepted(const struct dialect_config *config, const struct ht
     answer->after = text_view(t);
 }
 
-static bool has_content_type(struct bytes headers)
+/* Without its parameters; empty: the function gave none. */
+static struct bytes media_type_of(struct bytes headers)
 {
     while (headers.size > 0) {
         struct bytes line = bytes_cut_at(&headers, '\n');
         if (bytes_is_nocase(bytes_cut_at(&line, ':'), "Content-Type")) {
-            return true;
+            line = bytes_cut_at(&line, '\r');
+            return bytes_trim(bytes_cut_at(&line, ';'));
         }
     }
-    return false;
+    return bytes_of(NULL, 0);
 }
 
-/* 200 and its JSON. Of a failure its clients know nothing but 404; with strict codes they are
- * told the function's own. */
+/* 200 and its JSON, said to be that whatever the function calls it: a program answers with the
+ * request's own type, which Jube does not look at. Of a failure its clients know nothing but
+ * 404; with strict codes they are told the function's own. */
 static void render_result(const struct dialect_config *config, struct op_reply *reply,
                           struct http_answer *answer)
 {
@@ -253,7 +256,8 @@ static void render_result(const struct dialect_config *config, struct op_reply *
         return;
     }
     text_add_str(&answer->headers, "Cache-Control: no-store\r\n");
-    if (!has_content_type(buf_view(result->headers))) {
+    struct bytes type = media_type_of(buf_view(result->headers));
+    if (type.size == 0 || (!result->failed && !bytes_is_nocase(type, "application/json"))) {
         text_add_str(&answer->headers, "Content-Type: application/json\r\n");
     }
     answer_function(answer, reply);

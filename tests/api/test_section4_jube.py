@@ -172,10 +172,15 @@ def test_not_a_json_object_is_400_with_jubes_text(jube, body, tail):
 
 
 def test_any_content_type_is_taken(jube):
-    """Content-Type is never checked"""
-    for kind in ('text/plain', 'application/x-www-form-urlencoded', 'a/b'):
-        answer = jube.call('POST', f'{BASE}{MODEL}/async', b'{"a":1}', {'Content-Type': kind})
+    """Content-Type is never checked; 200 and its JSON: `application/json`, though a function
+    that echoes answers with the request's type"""
+    for kind in ('text/plain', 'application/x-www-form-urlencoded', 'a/b', ''):
+        sent = {'Content-Type': kind} if kind else {}
+        answer = jube.call('POST', f'{BASE}{MODEL}/async', b'{"a":1}', sent)
         assert answer.status == 200
+        guid = answer.json()['entityAnalysisModelInstanceEntryGuid']
+        for got in (answer, collect(jube, guid), jube.call('POST', BASE + MODEL, b'{}', sent)):
+            assert got.headers('Content-Type') == ['application/json'], (kind, got)
 
 
 @pytest.mark.parametrize('model', [OTHER[:-1] + '0', 'no-guid', 'score', '%20'])

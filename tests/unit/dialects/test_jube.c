@@ -164,6 +164,12 @@ static void the_callback_is_the_stored_json(void **state)
     reply_with(&x, &reply);
     answer_is(&x, "200\nX-Call-Id: " GUID_A "\nCache-Control: no-store\n"
                   "Content-Type: application/json; a=b\n\n{}");
+
+    ask(&x, "POST " MODEL_ROUTE "\n\n{}");
+    reply = reply_result(OUT_RESULT, 200, "content-type: text/plain\r\n", "{}");
+    reply_with(&x, &reply);
+    answer_is(&x, "200\nX-Call-Id: " GUID_A "\nCache-Control: no-store\n"
+                  "Content-Type: application/json\n\n{}");
 }
 
 static void a_failure_is_404_or_its_own_code_with_strict_codes(void **state)
