@@ -23,6 +23,9 @@ const struct problem_kind problem_kinds[] = {
     {"too-many-connections", 503, "Too many connections",
      "As many clients are connected as limits.connections allows, and all are busy. Nothing "
      "was accepted; connect again after Retry-After seconds, or to another node."},
+    {"no-node", 503, "No node is ready",
+     "Said by the load balancer of deploy/haproxy: no node behind it is ready. Nothing was "
+     "accepted; ask again after Retry-After seconds."},
     {"rate-limited", 429, "Too fast",
      "The client asks more often than limits.client.rate allows. Nothing was done; ask again "
      "after Retry-After seconds."},

@@ -1,5 +1,6 @@
 """What is deployed from this tree is confined: images, their composition, the service."""
 import glob
+import json
 import os
 import re
 import shutil
@@ -51,6 +52,17 @@ def test_every_service_of_the_composition_is_confined():
         for wanted in ('read_only: true', 'cap_drop: [ALL]',
                        'security_opt: ["no-new-privileges:true"]'):
             assert wanted in lines, f'{name} has no {wanted}'
+
+
+def test_the_balancer_says_503_as_a_node_would():
+    """a problem document whose type is one of ours, and Retry-After"""
+    line = next(l for l in text_of('deploy/haproxy/haproxy.cfg').splitlines()
+                if 'http-error status 503' in l)
+    document = json.loads(re.search(r"string '(.*)'", line)[1])
+    assert set(document) == {'type', 'title', 'status', 'detail'} and 'Retry-After' in line
+    slug = document['type'].removeprefix('/problems/')
+    kinds = text_of('node/dialects/problem.c')
+    assert f'{{"{slug}", 503, "{document["title"]}",' in kinds
 
 
 def test_the_service_says_what_must_not_be():
