@@ -35,6 +35,12 @@ struct bytes invocation_client_id(const struct invocation *inv)
     return x == NULL ? bytes_of(NULL, 0) : bytes_of(x->texts, x->client_id_size);
 }
 
+uint8_t invocation_client_id_space(const struct invocation *inv)
+{
+    const struct extra *x = extra_of(inv);
+    return x == NULL ? ID_GUID : x->id_space;
+}
+
 struct bytes invocation_callback_url(const struct invocation *inv)
 {
     const struct extra *x = extra_of(inv);

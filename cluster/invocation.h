@@ -16,6 +16,7 @@ struct guid invocation_guid(const struct invocation *inv);
 struct bytes invocation_function(const struct invocation *inv); /* lives as long as inv */
 struct bytes invocation_tenant(const struct invocation *inv); /* lives as long as the cluster */
 struct bytes invocation_client_id(const struct invocation *inv);
+uint8_t invocation_client_id_space(const struct invocation *inv); /* enum id_space */
 struct bytes invocation_callback_url(const struct invocation *inv);
 enum invocation_state invocation_state(const struct invocation *inv);
 uint32_t invocation_attempt(const struct invocation *inv);

@@ -8,8 +8,16 @@
 
 #include <assert.h>
 
+/* What the client calls it in OpenFaaS's way; an id of another kind is no call id. */
+static struct bytes chosen_call_id(const struct work *w)
+{
+    bool is_other = w->inv != NULL && invocation_client_id_space(w->inv) != ID_CALL;
+    return is_other ? bytes_of(NULL, 0) : w->client_id;
+}
+
 static void start(struct core *c, struct work *w)
 {
+    struct bytes chosen = chosen_call_id(w);
     if (w->inv != NULL) {
         cluster_started(c->cluster, c->now_ms, w->inv);
     }
@@ -19,8 +27,8 @@ static void start(struct core *c, struct work *w)
     fx->execution.request = w->request;
     fx->execution.guid = w->guid;
     fx->execution.attempt = w->attempt;
-    if (w->client_id.size > 0) {
-        fx->execution.call_id = w->client_id;
+    if (chosen.size > 0) {
+        fx->execution.call_id = chosen;
     } else {
         guid_print(w->call_id, &w->guid);
         fx->execution.call_id = bytes_of(w->call_id, sizeof w->call_id);

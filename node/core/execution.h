@@ -11,7 +11,7 @@
 struct execution {
     uint64_t id; /* of the core; never used twice */
     struct request *request;
-    struct bytes call_id; /* X-Call-Id: the client's own id, or the GUID's text */
+    struct bytes call_id; /* X-Call-Id: the client's own call id, or the GUID's text */
     struct guid guid;     /* Idempotency-Key */
     uint32_t attempt;     /* X-Attempt: 1, 2 ... */
     struct bytes forwarded_for, forwarded_host, forwarded_proto; /* X-Forwarded-*; or empty */
