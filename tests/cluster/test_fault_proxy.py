@@ -191,3 +191,20 @@ def test_dialling_into_a_stall_hangs_and_goes_on_after_healing(pair):
     end.settimeout(5)
     proxy.heal()
     assert read(end, len(hello('a'))) == hello('a')
+
+
+def test_an_encrypted_dialler_that_gave_up_in_a_stall_is_forgotten(pair):
+    """Asked for again and again whose it was, it made every link slow for ever."""
+    proxy, port = pair
+    proxy.who('a', os.getpid())
+    proxy.fault('a', 'b', 'stall')
+    end = socket.create_connection(('127.0.0.1', port), timeout=5)
+    end.sendall(b'\x16\x03\x01\x00\x05hello')
+    time.sleep(0.1)
+    assert proxy.stats()['links'] == 1
+    end.close()
+    proxy.heal()
+    until = time.monotonic() + 5
+    while proxy.stats()['links'] > 0:
+        assert time.monotonic() < until
+        time.sleep(0.02)

@@ -178,7 +178,11 @@ class Proxy:
             return
         who = name_in(link.first)
         if link.first[0] == TLS_HANDSHAKE:
-            who = self.owner_of(link.dialler)
+            inode = inode_of(link.dialler.getpeername(), link.dialler.getsockname())
+            if inode is None:                   # it has given up
+                self.reset(link)
+                return
+            who = self.owner_of(inode)
             if who is None:
                 self.nameless.add(link)
                 self.watch(link.dialler, 0, None)
@@ -206,11 +210,10 @@ class Proxy:
         self.watch(target, selectors.EVENT_WRITE, lambda _: self.on_connected(link))
         self.hold(there, link.first)
 
-    def owner_of(self, dialler):
-        """The name of the process at the other end of a connection on this machine."""
-        inode = inode_of(dialler.getpeername(), dialler.getsockname())
+    def owner_of(self, inode):
+        """The name of the process that has this socket."""
         for name, pid in self.pids.items():
-            if inode is not None and f'socket:[{inode}]' in links_of(pid):
+            if f'socket:[{inode}]' in links_of(pid):
                 return name
         return None
 
@@ -391,7 +394,7 @@ def inode_of(local, remote):
         for line in lines:
             words = line.split()
             if words[1:3] == wanted:
-                return words[9]
+                return words[9] if words[9] != '0' else None
     return None
 
 
