@@ -229,8 +229,8 @@ def test_the_function_is_given_the_guid_as_call_id(verda, upstream):
     """`X-Call-Id` (the client's own call id where it sent one on an OpenFaaS route, else the
     entry GUID); `X-Inference-Id` reaches it as any header of the client's"""
     mine = uuid.uuid4().hex
-    infer(verda, 'whisper', headers=[('X-Inference-Id', mine)], path='/called-by')
-    found = {k.lower(): v for k, v in upstream.wait_for('/whisper/called-by')[-1].headers}
+    infer(verda, 'whisper', headers=[('X-Inference-Id', mine)], path='/by/' + mine)
+    found = {k.lower(): v for k, v in upstream.wait_for('/whisper/by/' + mine)[-1].headers}
     assert found['x-inference-id'] == mine
     assert re.fullmatch(GUID, found['x-call-id'])
     assert found['x-call-id'] == found['idempotency-key']
