@@ -228,7 +228,8 @@ def test_head_tells_the_same_at_every_node(start_cluster):
     assert home.header('Content-Length') == str(size)
     answer = nodes[4].collect(guid, wait=5000)
     assert len(answer.body) == size
-    assert answer.header('X-Duration-Seconds') == home.header('X-Duration-Seconds')
+    took = [float(one.header('X-Duration-Seconds')) for one in (home, answer)]
+    assert abs(took[0] - took[1]) < 0.005  # each node's clock is read in milliseconds
 
 
 def test_collect_frees_the_memory(start_node):
