@@ -1,9 +1,9 @@
 /* Lets an event that repeats into the log once in a while, not in a flood: a peer that is
  * refused every second is one line a minute, with how often it happened in between.
  *
- * Keyed by what makes it the same event (the peer's address, the reason). Fixed memory: two
- * keys that fall on one place share it, and the later takes it over. Milliseconds, monotonic;
- * the time is given, never asked. */
+ * Keyed by what makes it the same event (the peer's address, the reason). Fixed memory: the
+ * key that was let in longest ago gives its place to a new one. Milliseconds, monotonic; the
+ * time is given, never asked. */
 #ifndef NODE_OBS_LOG_GATE_H
 #define NODE_OBS_LOG_GATE_H
 
@@ -14,7 +14,7 @@
 struct log_gate {
     uint32_t interval_ms;
     uint64_t seed;
-    struct {
+    struct log_gate_place {
         uint64_t key; /* 0: free */
         uint64_t open_at_ms;
         uint64_t held_back;

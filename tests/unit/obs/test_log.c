@@ -178,6 +178,21 @@ static void a_repeated_event_passes_once_an_interval(void **state)
     assert_int_equal(held_back, 0);
 }
 
+static void many_repeated_events_do_not_let_each_other_through(void **state)
+{
+    (void)state;
+    struct log_gate gate;
+    uint64_t held_back;
+    log_gate_init(&gate, 60000, 7);
+    for (uint32_t again = 0; again < 3; again++) {
+        for (uint32_t i = 0; i < LOG_GATE_PLACES; i++) {
+            struct bytes key = bytes_of(&i, sizeof i);
+            assert_int_equal(log_gate_pass(&gate, 1000 + again, key, &held_back), again == 0);
+        }
+    }
+    assert_true(log_gate_pass(&gate, 2000, bytes_text("one more"), &held_back));
+}
+
 int main(void)
 {
     static bool pipe_end = false, socket_end = true;
@@ -191,6 +206,7 @@ int main(void)
         cmocka_unit_test_prestate(a_reader_that_is_behind_loses_lines_and_learns_how_many,
                                   &socket_end),
         cmocka_unit_test(a_repeated_event_passes_once_an_interval),
+        cmocka_unit_test(many_repeated_events_do_not_let_each_other_through),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
