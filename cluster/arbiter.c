@@ -327,8 +327,8 @@ void arbiter_taken(struct cluster *c, struct invocation *inv, const struct arbit
     if (inv->is_over) {
         return;
     }
-    if (t->webhook != WEBHOOK_NONE) {
-        inv->webhook = t->webhook & 3u;
+    if (t->webhook == WEBHOOK_DELIVERED || t->webhook == WEBHOOK_FAILED) {
+        inv->webhook = t->webhook & 3u; /* who collects may still believe that it is pending */
     }
     if (has_token(&t->token) && t->redeliver_ms > 0) {
         if (!inv->is_bound) {
