@@ -121,7 +121,8 @@ static void take_here(struct cluster *c, const struct parting *p, uint32_t i,
 void claim_take(struct cluster *c, struct op *op, enum invocation_state end)
 {
     assert(op->has_won); /* S5 */
-    bool keeps = op->purpose == CLAIM_COLLECT && !guid_equal(&op->token, &no_token);
+    bool keeps =
+        op->purpose == CLAIM_COLLECT && !op->is_webhook && !guid_equal(&op->token, &no_token);
     const struct invocation *inv = store_find(c, &op->guid);
     struct parting p;
     part(c, op, &p);

@@ -330,6 +330,9 @@ static struct guid token_hash(struct bytes token)
     return hash;
 }
 
+/* All attempts to deliver an invocation's callback share it; no hash of a text is even. */
+static const struct guid webhook_token = {.at = {2}};
+
 static void answer_now(struct cluster *c, uint64_t ticket, enum cluster_effect_kind kind,
                        const struct invocation_view *view)
 {
@@ -376,7 +379,8 @@ static void claim(struct cluster *c, const struct cluster_collect *in, enum op_k
         return;
     }
     op->guid = in->guid;
-    op->token = token_hash(in->token);
+    op->token = in->is_webhook ? webhook_token : token_hash(in->token);
+    op->is_webhook = in->is_webhook;
     op->wait_until_ms = c->now_ms + in->wait_ms;
     op->purpose = kind == CLUSTER_OP_FREE ? CLAIM_FREE : CLAIM_COLLECT;
     op->is_peek = in->peek;

@@ -113,6 +113,9 @@ struct cluster_collect {
     struct bytes function; /* not empty: another function's invocation is unknown */
     struct bytes tenant;   /* who asks: another's invocation is unknown, in every way */
     bool peek;             /* HEAD: tells, never takes; COLLECT_PEEKED instead of _SERVE */
+    /* An attempt to deliver it. As by one token that no client has: when the node dies in the
+     * midst of it, another may try again. Given back when it has failed. */
+    bool is_webhook;
 };
 
 /* One claim. Ends in exactly one CLUSTER_COLLECT_* for the ticket, at the latest wait_ms + 1 s

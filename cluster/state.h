@@ -186,7 +186,7 @@ struct op {
     uint8_t acks_needed, acks, naks; /* ACCEPT, EXEC */
     uint8_t heard_from;              /* ACCEPT: a bit for each arbiter that has answered */
     uint16_t awaited;                /* SURVEY: reports still to come */
-    bool is_peek;
+    bool is_peek, is_webhook;
     bool in_doubt; /* somebody who was asked cannot tell, but might if others were asked */
     bool has_won;  /* its votes sufficed; it holds them to its end */
 };

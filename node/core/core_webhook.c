@@ -13,8 +13,10 @@
 
 static void claim(struct core *c, struct webhook *w)
 {
-    struct cluster_collect in = {
-        .ticket = webhook_ticket(w), .guid = w->guid, .tenant = invocation_tenant(w->inv)};
+    struct cluster_collect in = {.ticket = webhook_ticket(w),
+                                 .guid = w->guid,
+                                 .tenant = invocation_tenant(w->inv),
+                                 .is_webhook = true};
     w->step = WEBHOOK_CLAIMING;
     cluster_collect(c->cluster, c->now_ms, &in);
 }

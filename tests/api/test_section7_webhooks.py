@@ -528,6 +528,21 @@ def test_given_up_it_stays_collectable_until_its_ttl(start_service, receiver):
     assert service.collect(left).status == 410
 
 
+def test_given_up_stays_so_wherever_it_is_collected(start_service, receiver):
+    """The status says so (`"webhook":"failed"`), also where it was collected by a node that had
+    last heard that it is pending."""
+    service = start_service(FUNCTIONS, FAST)
+    there = receiver(404)
+    nodes = service.each()
+    for collector in nodes:
+        guid = nodes[0].post('echo', b'dead letter', [('X-Callback-Url', there.url)])
+        wait_webhook(service, guid, 'failed')
+        assert collector.collect(guid).status == 200
+        for node in nodes:
+            found = node.wait_state(guid, 'collected', seconds=5)
+            assert found['webhook'] == 'failed', (collector, node)
+
+
 def test_the_status_shows_it_pending(patient, receiver):
     """state visible in the status"""
     guid, _ = resting(patient, receiver)
@@ -561,6 +576,28 @@ def test_taken_over_when_its_node_dies(start_service, receiver, node_count):
     assert others[1].collect(guid).status == 410
     time.sleep(1)
     assert len(there.seen()) == 2, 'one node only'
+
+
+def test_taken_over_in_the_midst_of_an_attempt(start_service, receiver, upstream, node_count):
+    """... also when it dies holding the callback: it may have arrived, and is delivered again
+    rather than not at all, under the same `webhook-id`."""
+    if node_count == 1:
+        pytest.skip('a single node has nobody to take over')
+    service = start_service(FUNCTIONS, {**FAST, 'webhook.timeout_ms': 20000})
+    gate = upstream.gate('/midst', lambda seen: (200, [], b''))
+    home, *others = service.each()
+    guid = home.post('echo', b'survives', [('X-Callback-Url', upstream.url + '/midst')])
+    upstream.wait_for('/midst')
+    home.kill()
+    seen = upstream.wait_for('/midst', 2, seconds=20)
+    assert [one.body for one in seen] == [b'survives', b'survives']
+    gate.set()
+    for node in others:
+        until = time.monotonic() + 10
+        while node.status(guid).json().get('webhook') != 'delivered':
+            assert time.monotonic() < until, node.status(guid)
+            time.sleep(0.05)
+        assert node.collect(guid).status == 410
 
 
 # --- where it may go ------------------------------------------------------------------------

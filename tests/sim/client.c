@@ -219,7 +219,8 @@ static void put_collect(struct host *h, const struct ask *a, uint64_t ticket)
                                  .wait_ms = a->wait_ms,
                                  .token = token_text(a, token),
                                  .tenant = tenant_of(h, a),
-                                 .peek = a->kind == ASK_PEEK};
+                                 .peek = a->kind == ASK_PEEK,
+                                 .is_webhook = a->kind == ASK_WEBHOOK};
     cluster_collect(h->cluster, host_now_ms(h), &in);
 }
 

@@ -204,8 +204,13 @@ static bool may_be_twice(const struct sim *s, const struct record *r)
     return s->options.available && (s->history.disturbed || lost_arbiters(s, r) > 1);
 }
 
+/* A webhook is delivered at least once: who takes over when a node dies in an attempt cannot
+ * know whether it has arrived. For all others its receiver is one client. */
 static uint64_t claimant_of(const struct sim *s, const struct ask *a)
 {
+    if (a->kind == ASK_WEBHOOK) {
+        return UINT64_MAX;
+    }
     return a->token > 0 ? (uint64_t)a->token << 32 : (uint64_t)(a - s->asks) + 1;
 }
 
