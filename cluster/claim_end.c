@@ -117,12 +117,16 @@ static void take_here(struct cluster *c, const struct parting *p, uint32_t i,
     }
 }
 
+bool claim_is_by_client_token(const struct op *op)
+{
+    return !op->is_webhook && !guid_equal(&op->token, &no_token);
+}
+
 /* Ends the claim, and with it the entry: everywhere, or for its token only. */
 void claim_take(struct cluster *c, struct op *op, enum invocation_state end)
 {
     assert(op->has_won); /* S5 */
-    bool keeps =
-        op->purpose == CLAIM_COLLECT && !op->is_webhook && !guid_equal(&op->token, &no_token);
+    bool keeps = op->purpose == CLAIM_COLLECT && claim_is_by_client_token(op);
     const struct invocation *inv = store_find(c, &op->guid);
     struct parting p;
     part(c, op, &p);

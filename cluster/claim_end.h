@@ -13,6 +13,10 @@ void claim_give_up(struct cluster *c, struct op *op);
 void claim_finish(struct cluster *c, struct op *op, enum answer answer,
                   enum invocation_state end);
 
+/* Its client may ask again for what it has got, or was about to. A webhook's attempts share a
+ * token as well, but each ends for itself. */
+bool claim_is_by_client_token(const struct op *op);
+
 /* It has finished: the entry ends everywhere, or is kept for the claim's token only. */
 void claim_take(struct cluster *c, struct op *op, enum invocation_state end);
 

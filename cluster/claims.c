@@ -95,7 +95,7 @@ void claims_sent(struct cluster *c, struct op *op, bool complete)
         ops_free(c, op); /* the entry ended while it was written */
     } else if (complete) {
         claim_take(c, op, INVOCATION_COLLECTED);
-    } else if (op->is_webhook || guid_equal(&op->token, &no_token)) {
+    } else if (!claim_is_by_client_token(op)) {
         claim_give_up(c, op);
     } else {
         op->phase = OP_BOUND; /* its token may ask again; others only when time is over */
