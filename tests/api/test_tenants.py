@@ -202,38 +202,46 @@ def test_idempotency_keys_are_each_tenants_own(service):
         ('Prefer', 'respond-async'), *key]).status == 202
 
 
-def medians(asker, pairs, rounds):
-    """Of the times of two targets, asked in turn."""
-    times = ([], [])
-    for n in range(rounds):
-        for which in (n % 2, 1 - n % 2):
-            answer = asker.call('GET', pairs[which])
-            assert answer.status == 404
-            times[which].append(answer.seconds)
-    return [statistics.median(t) for t in times]
+def mean_times(asker, pairs):
+    """Of two lists of targets, asked in turn: the mean over a list of each target's median."""
+    medians = ([], [])
+    for pair in pairs:
+        times = ([], [])
+        for n in range(ROUNDS):
+            for which in (n % 2, 1 - n % 2):
+                answer = asker.call('GET', pair[which])
+                assert answer.status == 404
+                times[which].append(answer.seconds)
+        for which in (0, 1):
+            medians[which].append(statistics.median(times[which]))
+    return [statistics.mean(m) for m in medians]
 
 
-ROUNDS = 120
-FACTOR = 1.5 # a machine with other work on it; a question to another node is seen all the same
+# Which other nodes a node asks, and in which order, follows from the GUID alone, whether or not
+# it exists, and may double the time: only many GUIDs have a mean to compare.
+GUIDS = 16
+ROUNDS = 11
+FACTOR = 1.4 # a machine with other work on it; one more node asked each time is seen still
 
 
 @pytest.mark.parametrize('state', ['running', 'ready', 'collected'])
 def test_the_time_tells_nothing(service, state):
     """no time difference beyond noise"""
     owner = As(service, 'owner')
-    guid = make(owner, state)
+    guids = [make(owner, state) for _ in range(GUIDS)]
     for node in service.each():
         asker = As(node, 'stranger')
         for path in ('/v1/callbacks/{}?wait=0', '/v1/invocations/{}'):
-            pairs = path.format(guid), path.format(ghost(guid))
-            for _ in range(4): # one round without a disturbance is enough
-                real, never = medians(asker, pairs, ROUNDS)
+            pairs = [(path.format(guid), path.format(ghost(guid))) for guid in guids]
+            for _ in range(4): # one time without a disturbance is enough
+                real, never = mean_times(asker, pairs)
                 if max(real, never) <= FACTOR * min(real, never):
                     break
             else:
                 raise AssertionError(f'{path}: {real * 1000:.3f} and {never * 1000:.3f} ms')
     if state == 'running':
-        owner.call('DELETE', f'/v1/invocations/{guid}')
+        for guid in guids:
+            owner.call('DELETE', f'/v1/invocations/{guid}')
 
 
 def test_the_tenant_outlives_its_home(start_cluster, keys):
