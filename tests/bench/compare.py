@@ -104,14 +104,17 @@ def run_cycle(bench, sizes, section, rounds):
                                                     cluster__accept_acks=str(acks))
     for size in sizes:
         started['nginx'] = servers.nginx_return(size)
+        started['nginx2'] = servers.nginx_cycle(size)
         subjects = cycle_subjects(bench, started, size)
-        subjects['nginx return'] = lambda: bench.load(started['nginx'], 'get', path='/',
-                                                      size=size)
+        subjects['nginx return, a cycle'] = lambda: bench.load(started['nginx2'], 'fixed',
+                                                               size=size)
+        subjects['nginx return, a GET'] = lambda: bench.load(started['nginx'], 'get', path='/',
+                                                             size=size)
         bench.results.setdefault(section, {})[str(size)] = bench.in_turn(subjects, rounds)
-        started['nginx'].stop()
-    for name, server in started.items():
-        if name != 'nginx':
-            server.stop()
+        started.pop('nginx').stop()
+        started.pop('nginx2').stop()
+    for server in started.values():
+        server.stop()
 
 
 def section_cycle(bench):

@@ -2,6 +2,7 @@
  * at the chosen node, checks the body, and begins again. One thread, epoll, no library.
  *
  *   cycle   POST respond-async -> 202, GET the callback -> 200
+ *   fixed   the same two requests; of the callback only the size is checked (any HTTP server)
  *   post    only the POST; what it stores stays (memory, growth)
  *   sync    one synchronous POST
  *   get     one GET of --path (any HTTP server)
@@ -128,6 +129,7 @@ static void send_first(struct run *r, struct client *c)
     stamp_body(r, c);
     switch (r->o.mode) {
     case MODE_CYCLE:
+    case MODE_FIXED:
     case MODE_POST:
         size = print_post(r, "Prefer: respond-async\r\n");
         break;
@@ -267,6 +269,9 @@ static void finish_cycle(struct run *r, struct client *c)
 
 static bool body_is_right(struct run *r, const struct client *c, const struct answer *a)
 {
+    if (r->o.mode == MODE_FIXED) {
+        return a->body_size == r->o.size;
+    }
     stamp_body(r, c);
     return a->body_size == r->o.size && memcmp(a->body, r->body, r->o.size) == 0;
 }
@@ -275,7 +280,8 @@ static void on_answer(struct run *r, struct client *c, const struct answer *a)
 {
     uint64_t now = now_us();
     bool second = c->phase == PHASE_SECOND;
-    int wanted = !second && (r->o.mode == MODE_CYCLE || r->o.mode == MODE_POST) ? 202 : 200;
+    bool cycle = r->o.mode == MODE_CYCLE || r->o.mode == MODE_FIXED;
+    int wanted = !second && (cycle || r->o.mode == MODE_POST) ? 202 : 200;
     bool right = a->code == wanted;
     if (second || r->o.mode == MODE_SYNC) {
         right = right && body_is_right(r, c, a);
@@ -287,11 +293,11 @@ static void on_answer(struct run *r, struct client *c, const struct answer *a)
             (second ? r->second_codes : r->first_codes)[a->code]++;
         }
     }
-    bool goes_on = !second && right && (r->o.mode == MODE_CYCLE || r->o.mode == MODE_REDIS);
-    if (goes_on && r->o.mode == MODE_CYCLE) {
-        c->id_size = strcspn(a->id, "\r");
+    bool goes_on = !second && right && (cycle || r->o.mode == MODE_REDIS);
+    if (goes_on && cycle) {
+        c->id_size = a->id == NULL ? sizeof c->id : strcspn(a->id, "\r");
         if (c->id_size >= sizeof c->id) {
-            die("X-Call-Id is too long");
+            die("X-Call-Id is missing, or too long");
         }
         memcpy(c->id, a->id, c->id_size);
     }

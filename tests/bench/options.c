@@ -9,7 +9,7 @@
 #include <time.h>
 
 static const char usage[] =
-    "loadgen [--mode cycle|post|sync|get|redis] --nodes IP:PORT[,IP:PORT...]\n"
+    "loadgen [--mode cycle|fixed|post|sync|get|redis] --nodes IP:PORT[,IP:PORT...]\n"
     "        [--collect same|other|random] [--path /v1/functions/echo] [--size BYTES]\n"
     "        [--connections N] [--seconds S] [--warmup S] [--rate PER_SECOND] [--count N]\n"
     "        [--pid PID]...\n";
@@ -63,11 +63,11 @@ static void read_nodes(struct options *o, const char *text)
 
 static void take(struct options *o, int option, const char *word)
 {
-    static const char *const modes[] = {"cycle", "post", "sync", "get", "redis"};
+    static const char *const modes[] = {"cycle", "fixed", "post", "sync", "get", "redis"};
     static const char *const collects[] = {"same", "other", "random"};
     switch (option) {
     case 'm':
-        o->mode = (enum mode)one_of(word, modes, 5);
+        o->mode = (enum mode)one_of(word, modes, 6);
         break;
     case 'o':
         o->collect = (enum collect)one_of(word, collects, 3);

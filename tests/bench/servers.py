@@ -99,8 +99,8 @@ def redis(replicas=0):
     return s
 
 
-def nginx(location, upstream='', core=SERVER_CORE):
-    """One worker, in one process; `location` is what stands inside of location / { }."""
+def nginx(locations, upstream='', core=SERVER_CORE):
+    """One worker, in one process."""
     s = Server(core)
     port = free_port()
     path = os.path.join(s.folder.name, 'nginx.conf')
@@ -110,24 +110,52 @@ def nginx(location, upstream='', core=SERVER_CORE):
         f.write(f'''daemon off; master_process off; error_log /dev/null;
 pid {s.folder.name}/pid; events {{ worker_connections 20000; }}
 http {{ access_log off; keepalive_requests 1000000000; {temporary} {upstream}
-server {{ listen 127.0.0.1:{port} backlog=4096; location / {{ {location} }} }} }}''')
+server {{ listen 127.0.0.1:{port} backlog=4096; {locations} }} }}''')
     s.start('nginx', '-c', path, '-p', s.folder.name)
     wait_for_port(port)
     s.nodes = [f'127.0.0.1:{port}']
     return s
 
 
+# A parameter of nginx' configuration may not be long, but may name others.
+KILOBYTE = f'set $kilobyte "{"x" * 1024}";'
+
+
+def fixed_text(size):
+    return '$kilobyte' * (size // 1024) + 'x' * (size % 1024)
+
+
 def nginx_return(size, core=SERVER_CORE):
-    """A parameter of its configuration may not be long, but may name others."""
-    text = '$kilobyte' * (size // 1024) + 'x' * (size % 1024)
-    return nginx(f'set $kilobyte "{"x" * 1024}"; return 200 "{text}";', core=core)
+    return nginx(f'{KILOBYTE} location / {{ return 200 "{fixed_text(size)}"; }}', core=core)
+
+
+def nginx_cycle(size):
+    """The two answers of a cycle, byte for byte as long as callbackd's."""
+    guid = '65fd0331-4409-86d2-ba65-79dbc82f5b81'
+    where = f'/v1/invocations/{guid}'
+    accepted = json.dumps({
+        'id': guid, 'function': 'echo', 'status': 'queued',
+        'created_at': '2026-11-27T18:03:52.643Z', 'status_url': where,
+        'callback_url': f'/v1/callbacks/{guid}'}, separators=(',', ':'))
+
+    def location(path, code, text, headers):
+        added = ' '.join(f'add_header {k} "{v}" always;' for k, v in headers.items())
+        return (f'location {path} {{ default_type application/json; {added} '
+                f"return {code} '{text}'; }}")
+
+    both = {'X-Call-Id': guid, 'Cache-Control': 'no-store'}
+    return nginx(KILOBYTE + location('/v1/functions/', 202, accepted, {
+        **both, 'Location': where, 'Retry-After': '1', 'Preference-Applied': 'respond-async',
+    }) + location('/v1/callbacks/', 200, fixed_text(size), {
+        **both, 'X-Callback': 'delivered', 'X-Function-Name': 'echo',
+        'X-Function-Status': '200', 'X-Duration-Seconds': '0.000000'}))
 
 
 def nginx_proxy(upstream_server):
     upstream = (f'upstream up {{ server {upstream_server.nodes[0]}; keepalive 64; '
                 'keepalive_requests 1000000000; }')
-    return nginx('proxy_pass http://up; proxy_http_version 1.1; '
-                 'proxy_set_header Connection "";', upstream)
+    return nginx('location / { proxy_pass http://up; proxy_http_version 1.1; '
+                 'proxy_set_header Connection ""; }', upstream)
 
 
 def _ready(process, log_path):
