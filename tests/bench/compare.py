@@ -33,6 +33,7 @@ import tls_price
 TREE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 MS = 1000.0
 RETENTION_MS = 1000  # of tombstones, where memory is measured
+IDLE_ROUNDS = 15
 SLEEP_MS = 20  # of a function whose end is waited for elsewhere
 
 
@@ -197,7 +198,8 @@ def section_idle(bench):
     def start():
         return servers.callbackd(
             bench.o.build, functions=['echo=builtin:echo', 'sleep=builtin:sleep'],
-            functions__sleep__concurrency='2000', functions__sleep__timeout_ms='600000')
+            functions__sleep__concurrency='2000', functions__sleep__timeout_ms='600000',
+            callback__wait_max_ms='600000', limits__head_timeout_ms='600000')
     lonely, crowded = start(), start()
     host, port = crowded.nodes[0].split(':')
     full = bench.load(lonely, 'cycle')['per_second']
@@ -212,15 +214,19 @@ def section_idle(bench):
 
     for _ in range(1000):
         guid = post(crowded.nodes[0], '/v1/functions/sleep?ms=500000')
-        open_one(f'GET /v1/callbacks/{guid}?wait=60000 HTTP/1.1\r\nHost: b\r\n\r\n'.encode())
+        open_one(f'GET /v1/callbacks/{guid}?wait=600000 HTTP/1.1\r\nHost: b\r\n\r\n'.encode())
     for _ in range(10000):
         open_one()
     size = crowded.resident() - before
     medians = bench.in_turn({
         'alone': lambda: bench.load(lonely, 'cycle', rate=full / 2),
-        'beside': lambda: bench.load(crowded, 'cycle', rate=full / 2)}, 9)
+        'beside': lambda: bench.load(crowded, 'cycle', rate=full / 2)}, IDLE_ROUNDS)
     for s in held:
-        s.close()
+        s.setblocking(False)
+        try:
+            raise SystemExit(f'a parked or idle connection was told {s.recv(400)}')
+        except BlockingIOError:
+            s.close()
     lonely.stop()
     crowded.stop()
     bench.results['idle'] = {**medians, 'bytes': size}
