@@ -114,23 +114,28 @@ static void drop(struct core *c, struct webhook *w)
     list_remove(&w->all);
     list_remove(&w->link);
     alarm_clear(&c->webhook_alarms, &w->alarm);
-    invocation_set_work(w->inv, NULL);
+    if (w->inv != NULL) {
+        invocation_set_work(w->inv, NULL);
+    }
     c->webhook_count--;
     free(w);
 }
 
 void core_webhook_end(struct core *c, struct webhook *w)
 {
-    bool was_busy = w->step != WEBHOOK_RESTING;
-    if (w->step == WEBHOOK_SENDING) {
-        core_add_effect(c, EFFECT_WEBHOOK_STOP)->webhook.id = w->id;
+    if (w->step == WEBHOOK_CLAIMING) { /* the answer is on its way, and names it */
+        invocation_set_work(w->inv, NULL);
+        w->inv = NULL;
+        return;
     }
-    if (was_busy) {
+    bool was_sending = w->step == WEBHOOK_SENDING;
+    if (was_sending) {
+        core_add_effect(c, EFFECT_WEBHOOK_STOP)->webhook.id = w->id;
         cluster_leave(c->cluster, c->now_ms, webhook_ticket(w));
         not_busy(c, w->line);
     }
     drop(c, w);
-    if (was_busy) {
+    if (was_sending) {
         claim_next(c);
     }
 }
@@ -180,9 +185,25 @@ static void post(struct core *c, struct webhook *w, struct cluster_effect *fx)
     a->retry_max = c->config.webhook.attempts - 1;
 }
 
+/* The answer to the claim of one whose invocation has ended meanwhile. */
+static void claimed_in_vain(struct core *c, struct webhook *w, struct cluster_effect *fx)
+{
+    if (fx->kind == CLUSTER_COLLECT_SERVE) {
+        result_drop(&fx->result);
+        cluster_sent(c->cluster, c->now_ms, fx->ticket, false);
+    }
+    not_busy(c, w->line);
+    drop(c, w);
+    claim_next(c);
+}
+
 void core_webhook_claimed(struct core *c, struct cluster_effect *fx)
 {
     struct webhook *w = webhook_of_ticket(fx->ticket);
+    if (w->inv == NULL) {
+        claimed_in_vain(c, w, fx);
+        return;
+    }
     switch (fx->kind) {
     case CLUSTER_COLLECT_SERVE:
         post(c, w, fx);

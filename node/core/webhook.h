@@ -33,7 +33,7 @@ struct webhook {
     struct list link; /* among those due, or being sent */
     struct alarm alarm;
     struct webhook_line *line; /* its receiver's */
-    struct invocation *inv;
+    struct invocation *inv;    /* NULL: it has ended; the claim is yet to be answered */
     struct guid guid;
     enum webhook_step step;
     uint32_t tried;

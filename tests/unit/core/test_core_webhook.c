@@ -186,6 +186,22 @@ static void expiry_stops_the_attempt(void **state)
     assert_int_equal(status_of(&guid).state, INVOCATION_EXPIRED);
 }
 
+/* The loop was late: the next attempt is due, and the time to live is over as well. */
+static void expiry_and_the_next_attempt_in_one_turn(void **state)
+{
+    (void)state;
+    struct guid guid = hooked("http://receiver/");
+    answered(next_attempt(), 503, 0);
+    bench.now_ms += 5100;
+    core_tick(bench.core, bench.now_ms);
+    bench_pump(&bench);
+    assert_int_equal(next_attempt(), 0);
+    assert_int_equal(status_of(&guid).state, INVOCATION_EXPIRED);
+    guid = hooked("http://receiver/"); /* and nobody's turn is lost */
+    answered(next_attempt(), 200, 0);
+    assert_int_equal(status_of(&guid).state, INVOCATION_COLLECTED);
+}
+
 #define FLOOD 40
 
 static void a_dead_receiver_takes_no_others_turn(void **state)
@@ -240,6 +256,7 @@ int main(void)
         BENCH_TEST(canceled_during_an_attempt_that_fails),
         BENCH_TEST(canceled_during_an_attempt_that_succeeds),
         BENCH_TEST(expiry_stops_the_attempt),
+        BENCH_TEST(expiry_and_the_next_attempt_in_one_turn),
         BENCH_TEST(a_dead_receiver_takes_no_others_turn),
         BENCH_TEST(what_ended_while_it_waited_for_its_turn_is_not_sent),
     };
