@@ -11,7 +11,7 @@
 static bool is_sound(const struct msg_entry *e)
 {
     bool sound = e->arbiter_count >= 1 && e->arbiter_count <= MSG_ARBITERS_MAX && e->seq >= 1 &&
-                 e->seq < (uint64_t)1 << 40 && guid_equal(&e->origin, &e->arbiters[0]);
+                 e->seq < SEQ_END && guid_equal(&e->origin, &e->arbiters[0]);
     for (uint32_t i = 1; sound && i < e->arbiter_count; i++) {
         sound = !guid_equal(&e->arbiters[i], &e->arbiters[i - 1]);
     }

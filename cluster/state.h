@@ -52,6 +52,7 @@ struct invocation {
 _Static_assert(sizeof(struct invocation) <= 80, "a stored callback may cost 160 bytes in all");
 
 #define DEADLINE_NONE UINT32_MAX
+#define SEQ_END       ((uint64_t)1 << 40) /* all numbers of entries are below it */
 
 /* The vote of one seat (arbiter.c): who has it, and who stands in line. */
 struct seat {

@@ -138,7 +138,7 @@ int store_new(struct cluster *c, const struct store_spec *spec, struct invocatio
         seats |= spec->arbiters[i] == SELF ? 1u << i : 0;
     }
     inv->seats = seats & 7u;
-    inv->seq = spec->seq & (((uint64_t)1 << 40) - 1);
+    inv->seq = spec->seq & (SEQ_END - 1);
     inv->function = spec->function & 0x3fffu;
     inv->deadline = DEADLINE_NONE;
     inv->state = INVOCATION_QUEUED;

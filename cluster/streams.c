@@ -250,6 +250,9 @@ void streams_pump(struct cluster *c, struct member *m)
 
 void streams_want(struct member *m, uint16_t origin, uint64_t seq)
 {
+    if (seq >= SEQ_END) {
+        return; /* no entry has such a number */
+    }
     if (m->wanted == NULL) {
         m->wanted = malloc(WANTED_MAX * sizeof *m->wanted);
     }

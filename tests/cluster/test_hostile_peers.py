@@ -7,7 +7,8 @@ import struct
 import time
 
 import pytest
-from wire import (BULK, CONTROL, HELLO, HELLO_OK, PEERS, PING, REJECT, Peer, frame, pack)
+from wire import (BULK, CONTROL, FETCH, HELLO, HELLO_OK, PEERS, PING, PONG, REJECT, Peer, frame,
+                  pack)
 
 ROUNDS = 100
 GROWTH_MAX = 12 << 20      # bytes of resident memory
@@ -114,12 +115,28 @@ def test_hostile_hello_ends_the_connection(victim):
 
 
 def test_hostile_message_of_a_member_ends_its_link(victim):
-    for kind in range(4, 37):
+    for kind in range(4, 41):
         for name in list(BOMBS)[kind % 3::3]:
             peer = admitted(victim)
             peer.send(frame(kind, BOMBS[name]))
             assert peer.is_ended(), (kind, name)
             peer.close()
+
+
+def test_numbers_that_no_entry_can_have_are_not_looked_for(victim):
+    peer = admitted(victim)
+    bulk = Peer(victim.cluster, BULK)
+    bulk.node_id = peer.node_id
+    bulk.hello()
+    assert bulk.read()[0] == HELLO_OK  # it is streamed to only with both
+    home = bytes.fromhex(victim.admin_call('GET', '/v1/node').json()['node_id'].replace('-', ''))
+    for number in (1 << 40, 1 << 48, 0xffff << 48, (1 << 64) - 1):
+        peer.say(FETCH, [home, [number]])
+    peer.say(PING, [0])
+    while peer.read()[0] != PONG:
+        pass
+    peer.close()
+    bulk.close()
 
 
 def test_bytes_of_another_protocol_end_the_connection(victim):

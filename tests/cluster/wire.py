@@ -4,7 +4,7 @@ import os
 import socket
 import struct
 
-HELLO, HELLO_OK, REJECT, PING, PONG, PEERS = 1, 2, 3, 4, 5, 6
+HELLO, HELLO_OK, REJECT, PING, PONG, PEERS, FETCH = 1, 2, 3, 4, 5, 6, 26
 CONTROL, BULK = 0, 1
 VERSION = 1
 
