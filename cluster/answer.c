@@ -174,8 +174,7 @@ void answer_view(struct cluster *c, struct invocation_view *out, const struct ms
         .function = effects_keep(&c->effects, m->function),
         .node = effects_keep(&c->effects, m->node_name),
         .client_id = effects_keep(&c->effects, m->client_id),
-        .state = m->state < INVOCATION_STATE_COUNT ? (enum invocation_state)m->state
-                                                   : INVOCATION_QUEUED,
+        .state = (enum invocation_state)m->state,
         .result_status = m->result_status,
         .attempt = m->attempt,
         .created_at_ms = point(c, m->created_ago_ms),

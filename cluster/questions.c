@@ -242,6 +242,9 @@ void questions_on_status(struct cluster *c, uint16_t from, const struct msg_stat
     (void)from;
     struct msg_status own = *told;
     const struct msg_status *m = &own;
+    if (own.state >= INVOCATION_STATE_COUNT) {
+        own.state = INVOCATION_QUEUED; /* no word for it is known here */
+    }
     struct op *op = ops_by_number(c, m->request);
     if (op != NULL && m->answer == ANSWER_STATUS &&
         !bytes_equal(m->tenant, names_at(&c->names, op->tenant))) {

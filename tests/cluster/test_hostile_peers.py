@@ -3,12 +3,15 @@
 Each test attacks one node of a running cluster, many times over, and then requires that the
 cluster is whole, serves, and has not grown.
 """
+import os
 import struct
+import threading
 import time
+import uuid
 
 import pytest
-from wire import (BULK, CONTROL, FETCH, HELLO, HELLO_OK, PEERS, PING, PONG, REJECT, Peer, frame,
-                  pack)
+from wire import (BULK, CONTROL, FETCH, HELLO, HELLO_OK, PEERS, PING, PONG, REJECT, STATUS,
+                  STATUS_REQ, Peer, frame, pack)
 
 ROUNDS = 100
 GROWTH_MAX = 12 << 20      # bytes of resident memory
@@ -129,7 +132,7 @@ def test_numbers_that_no_entry_can_have_are_not_looked_for(victim):
     bulk.node_id = peer.node_id
     bulk.hello()
     assert bulk.read()[0] == HELLO_OK  # it is streamed to only with both
-    home = bytes.fromhex(victim.admin_call('GET', '/v1/node').json()['node_id'].replace('-', ''))
+    home = uuid.UUID(victim.admin_call('GET', '/v1/node').json()['node_id']).bytes
     for number in (1 << 40, 1 << 48, 0xffff << 48, (1 << 64) - 1):
         peer.say(FETCH, [home, [number]])
     peer.say(PING, [0])
@@ -137,6 +140,27 @@ def test_numbers_that_no_entry_can_have_are_not_looked_for(victim):
         pass
     peer.close()
     bulk.close()
+
+
+@pytest.mark.parametrize('state', [0, 4, 6, 7, 255])
+def test_a_state_that_has_no_name_ends_no_node(victim, state):
+    peer = admitted(victim)
+    guid = os.urandom(6) + b'\x80' + os.urandom(1) + b'\x80' + os.urandom(4) + peer.node_id[13:]
+    answers = []
+
+    def collect():
+        answers.append(victim.collect(uuid.UUID(bytes=guid), wait=500))
+
+    client = threading.Thread(target=collect)
+    client.start()
+    kind, fields = peer.read()
+    while kind != STATUS_REQ:
+        kind, fields = peer.read()
+    peer.say(STATUS, [fields[0], 1, [guid, None, 1, None], 'echo', 'stranger', b'', state, 0,
+                      200, 1, 1, 1, 1, 1, 1, 0, 0])
+    client.join()
+    peer.close()
+    assert answers[0].status == 410, answers
 
 
 def test_bytes_of_another_protocol_end_the_connection(victim):

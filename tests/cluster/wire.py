@@ -5,6 +5,7 @@ import socket
 import struct
 
 HELLO, HELLO_OK, REJECT, PING, PONG, PEERS, FETCH = 1, 2, 3, 4, 5, 6, 26
+STATUS_REQ, STATUS = 30, 31
 CONTROL, BULK = 0, 1
 VERSION = 1
 
