@@ -100,10 +100,23 @@ static void answer_one_function(const struct dialect_config *config,
     add_function(&answer->content, function);
 }
 
+/* GET /system/namespace/{name} */
+static void answer_one_namespace(const struct http_request *in, struct bytes name,
+                                 struct http_answer *answer)
+{
+    if (!bytes_is(name, NAMESPACE)) {
+        dialect_problem(answer, 404, "unknown-route", "the one namespace is " NAMESPACE,
+                        in->path);
+        return;
+    }
+    begin_json(answer);
+    text_add_str(&answer->content, "{\"name\":\"" NAMESPACE "\"}");
+}
+
 bool openfaas_answer_system(const struct dialect_config *config, const struct http_request *in,
                             struct http_answer *answer)
 {
-    enum { HEALTH, INFO, FUNCTIONS, NAMESPACES, ONE_FUNCTION } page;
+    enum { HEALTH, INFO, FUNCTIONS, NAMESPACES, ONE_FUNCTION, ONE_NAMESPACE } page;
     struct bytes rest = in->path;
     if (bytes_is(rest, "/healthz")) {
         page = HEALTH;
@@ -115,6 +128,8 @@ bool openfaas_answer_system(const struct dialect_config *config, const struct ht
         page = NAMESPACES;
     } else if (bytes_cut_front(&rest, "/system/function/")) {
         page = ONE_FUNCTION;
+    } else if (bytes_cut_front(&rest, "/system/namespace/")) {
+        page = ONE_NAMESPACE;
     } else {
         return false;
     }
@@ -138,6 +153,9 @@ bool openfaas_answer_system(const struct dialect_config *config, const struct ht
         break;
     case ONE_FUNCTION:
         answer_one_function(config, in, rest, answer);
+        break;
+    case ONE_NAMESPACE:
+        answer_one_namespace(in, rest, answer);
         break;
     }
     return true;

@@ -62,6 +62,8 @@ const struct route routes[] = {
     {"openfaas", "GET HEAD", "/system/function/{name}", "functions", "200 404",
      ROUTE_ADMIN, "", "", NULL, "One function"},
     {"openfaas", "GET HEAD", "/system/namespaces", "functions", "200",
+     ROUTE_ADMIN, "", "", NULL, "All namespaces: one"},
+    {"openfaas", "GET HEAD", "/system/namespace/{namespace}", "functions", "200 404",
      ROUTE_ADMIN, "", "", NULL, "The one namespace"},
 
     {"verda", "GET HEAD", "/status/{deployment}", "status", "200 400 404",

@@ -429,6 +429,15 @@ def test_system_functions(faas):
     assert 'openfaas-fn' in json.loads(faas.call('GET', '/system/namespaces').body)
 
 
+def test_system_namespace(faas):
+    """Each namespace of the list can be asked for, as its clients do"""
+    for name in faas.call('GET', '/system/namespaces').json():
+        answer = faas.call('GET', f'/system/namespace/{name}')
+        assert answer.status == 200 and answer.json()['name'] == name
+    assert faas.call('GET', '/system/namespace/dev').status == 404
+    assert faas.call('POST', '/system/namespace/', b'{"name":"dev"}').status == 405
+
+
 @pytest.mark.parametrize('method', ['POST', 'PUT', 'DELETE'])
 def test_functions_are_not_deployed_by_http(faas, method):
     """for its clients: reads only; another method 405"""

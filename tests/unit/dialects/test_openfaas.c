@@ -124,6 +124,9 @@ static void other_requests_are_answered_at_once(void **state)
         {"GET /system/functions\n\n", 200, "\"availableReplicas\":1},{\"name\":\"score\","},
         {"POST /system/functions\n\n{}", 405, "\nAllow: GET, HEAD\n"},
         {"GET /system/namespaces\n\n", 200, "\n\n[\"openfaas-fn\"]"},
+        {"GET /system/namespace/openfaas-fn\n\n", 200, "\n\n{\"name\":\"openfaas-fn\"}"},
+        {"GET /system/namespace/dev\n\n", 404, "the one namespace is openfaas-fn"},
+        {"POST /system/namespace/\n\n{}", 405, "\nAllow: GET, HEAD\n"},
         {"GET /system/function/echo.openfaas-fn\n\n", 200,
          "\n\n{\"name\":\"echo\",\"image\":\"\",\"namespace\":\"openfaas-fn\",\"labels\":{"
          "\"faas_function\":\"echo\"},\"annotations\":{},\"invocationCount\":0,\"replicas\":1,"

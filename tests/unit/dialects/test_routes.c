@@ -36,7 +36,7 @@ static const struct {
     {"name", "echo", "nobody"},       {"path", "a/b", "a/b"},
     {"id", "echo", "order-17"},       {"modelGuid", MODEL_GUID, INSTANCE},
     {"entryGuid", GUID_A, "no-guid"}, {"deployment", "echo", "nobody"},
-    {"slug", "queue-full", "none"},
+    {"slug", "queue-full", "none"},   {"namespace", "openfaas-fn", "dev"},
 };
 
 static const char *sample_of(struct bytes word, bool good)
