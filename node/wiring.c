@@ -108,6 +108,7 @@ struct dialect_config wiring_dialects(const struct config *config, const struct 
         .status_pending_code = (uint16_t)config->status.pending_code,
         .status_done_code = (uint16_t)config->status.done,
         .status_conditions = config->status.body == CONFIG_STATUS_CONDITIONS,
+        .base_url = bytes_text(config->status.base_url),
         .wait_max_ms = config->callback.wait_max_ms,
         .jube_strict_codes = config->jube.strict_codes,
         .jube_enabled = config->jube.enable_public_invoke,

@@ -98,6 +98,7 @@ struct config {
         uint32_t done;         /* 303, 302 or 200 */
         uint32_t retention_ms;
         enum config_status_body body;
+        char *base_url; /* "": none */
     } status;
 
     struct {

@@ -83,6 +83,10 @@ const struct setting settings[] = {
     {.key = "status.body", .fallback = "native", .kind = SETTING_CHOICE,
      .words = "native|conditions", AT(status.body),
      .help = "shape of the status document; conditions: SECA's"},
+    {.key = "status.base_url", .fallback = "", .kind = SETTING_BASE_URL, .max = 512,
+     AT(status.base_url), .shown = "none: paths only",
+     .help = "where clients find this cluster; stands before /v1/... in Location, and makes "
+             "Operation-Location for Azure's SDKs"},
 
     {.key = "limits.body_bytes", .fallback = "16MiB", .kind = SETTING_SIZE, .min = 1,
      .max = GIB, AT(limits.body_bytes), .help = "of a request or a result; over it 413"},

@@ -24,6 +24,7 @@ enum setting_kind {
     SETTING_VARIABLES, /* NAME, or NAME=value */
     SETTING_RETRY_CODES,
     SETTING_GUID,
+    SETTING_BASE_URL, /* http or https, nothing behind the path, no / at its end */
     SETTING_TARGET,
 };
 

@@ -96,6 +96,21 @@ bool shape_is_host_or_network(struct bytes text)
     return shape_is_address_or_network(text) || (!has_slash && is_host(text));
 }
 
+bool shape_is_base_url(struct bytes text)
+{
+    if (!bytes_cut_front(&text, "https://") && !bytes_cut_front(&text, "http://")) {
+        return false;
+    }
+    for (size_t i = 0; i < text.size; i++) {
+        uint8_t c = text.at[i];
+        if (c <= ' ' || c > '~' || strchr("?#\"<>\\^`{|}", c) != NULL) {
+            return false;
+        }
+    }
+    return text.size > 0 && text.at[0] != '/' && text.at[0] != ':' &&
+           text.at[text.size - 1] != '/';
+}
+
 bool shape_is_function_name(struct bytes text)
 {
     return bytes_is_word(text) && text.size <= SHAPE_FUNCTION_NAME_MAX &&

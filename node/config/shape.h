@@ -20,6 +20,9 @@ bool shape_is_address_or_network(struct bytes text);
 /* Likewise, or a host name. */
 bool shape_is_host_or_network(struct bytes text);
 
+/* http:// or https://, a host, perhaps a path; what a path of ours can be put behind. */
+bool shape_is_base_url(struct bytes text);
+
 #define SHAPE_FUNCTION_NAME_MAX 64 /* characters */
 
 /* [-a-zA-Z_0-9.]+, not "." or "..", which clients remove from paths. */

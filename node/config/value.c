@@ -338,6 +338,19 @@ static int parse_target(const struct setting *s, struct bytes text, void *base,
     return rc;
 }
 
+static int parse_base_url(const struct setting *s, struct bytes text, void *base,
+                          struct errmsg *em)
+{
+    if (text.size > s->max) {
+        return refuse(s, text, "is too long", em);
+    }
+    if (text.size > 0 && !shape_is_base_url(text)) {
+        return refuse(s, text, "is no such URL", em);
+    }
+    put_text(s, text, base);
+    return 0;
+}
+
 int value_parse(const struct setting *s, struct bytes text, void *base, struct errmsg *em)
 {
     switch (s->kind) {
@@ -369,6 +382,8 @@ int value_parse(const struct setting *s, struct bytes text, void *base, struct e
         return parse_retry_codes(s, text, base, em);
     case SETTING_GUID:
         return parse_guid(s, text, base, em);
+    case SETTING_BASE_URL:
+        return parse_base_url(s, text, base, em);
     case SETTING_TARGET:
         return parse_target(s, text, base, em);
     }
@@ -383,6 +398,7 @@ void value_fini(const struct setting *s, void *base)
     case SETTING_ADDRESS_OR_OFF:
     case SETTING_FILE:
     case SETTING_DIR:
+    case SETTING_BASE_URL:
     case SETTING_TARGET:
         free(*text_field(s, base));
         *text_field(s, base) = NULL;

@@ -85,6 +85,9 @@ void value_allowed(const struct setting *s, struct text *out)
     case SETTING_GUID:
         text_add_str(out, "a GUID: 8-4-4-4-12 hexadecimal digits");
         break;
+    case SETTING_BASE_URL:
+        text_add_str(out, "http://HOST[:PORT][/PATH] or https://..., without / at its end");
+        break;
     case SETTING_TARGET:
         text_add_str(out, "http://..., https://..., exec:/program arg..., plugin:/lib.so, "
                           "builtin:echo, builtin:sleep or builtin:status");
@@ -166,6 +169,7 @@ void value_print(const struct setting *s, const void *base, struct text *out)
     case SETTING_ADDRESS:
     case SETTING_FILE:
     case SETTING_DIR:
+    case SETTING_BASE_URL:
     case SETTING_TARGET: {
         const char *value = *(char *const *)field;
         bool is_off = s->kind == SETTING_ADDRESS_OR_OFF && value[0] == '\0';

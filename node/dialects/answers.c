@@ -10,11 +10,8 @@ static void add_str(struct http_answer *a, const char *s)
     text_add_str(&a->headers, s);
 }
 
-void answer_add_guid(struct http_answer *answer, const char *name, const char *path,
-                     const struct guid *guid)
+static void add_guid_line(struct http_answer *answer, const char *path, const struct guid *guid)
 {
-    add_str(answer, name);
-    add_str(answer, ": ");
     add_str(answer, path);
     char *to = text_reserve(&answer->headers, GUID_TEXT_SIZE);
     if (to != NULL) {
@@ -22,6 +19,20 @@ void answer_add_guid(struct http_answer *answer, const char *name, const char *p
         text_commit(&answer->headers, GUID_TEXT_SIZE);
     }
     add_str(answer, "\r\n");
+}
+
+void answer_add_location(struct http_answer *answer, const struct dialect_config *config,
+                         const char *path, const struct guid *guid)
+{
+    add_str(answer, "Location: ");
+    text_add(&answer->headers, config->base_url);
+    add_guid_line(answer, path, guid);
+}
+
+void answer_add_guid(struct http_answer *answer, const char *name, const struct guid *guid)
+{
+    add_str(answer, name);
+    add_guid_line(answer, ": ", guid);
 }
 
 void answer_add_number(struct http_answer *answer, const char *name, uint64_t value)
@@ -37,7 +48,7 @@ void answer_add_call_id(struct http_answer *answer, const struct invocation_info
     if (info->client_id.size > 0) {
         http_answer_header(answer, "X-Call-Id", info->client_id);
     } else {
-        answer_add_guid(answer, "X-Call-Id", "", &info->guid);
+        answer_add_guid(answer, "X-Call-Id", &info->guid);
     }
 }
 
@@ -207,11 +218,9 @@ void answer_callback(struct http_answer *answer, struct op_reply *reply)
     answer_function(answer, reply);
 }
 
-void answer_pending(struct http_answer *answer, const struct op_reply *reply,
-                    struct bytes location)
+void answer_pending(struct http_answer *answer, const struct op_reply *reply)
 {
     answer->status = 202;
-    http_answer_header(answer, "Location", location);
     answer_add_retry_after(answer, &reply->info);
     answer_add_call_id(answer, &reply->info);
     add_str(answer, "X-Callback: pending\r\nCache-Control: no-store\r\n");

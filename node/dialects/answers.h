@@ -30,14 +30,16 @@ void answer_function(struct http_answer *answer, struct op_reply *reply);
 /* A callback, handed over (or, for PEEK, told of): API.md section 3. */
 void answer_callback(struct http_answer *answer, struct op_reply *reply);
 
-/* 202: there is no callback yet. `location` is the status; the caller may have written a JSON
- * body into answer->content. */
-void answer_pending(struct http_answer *answer, const struct op_reply *reply,
-                    struct bytes location);
+/* 202: there is no callback yet. The caller has added the Location of the status, and may have
+ * written a JSON body into answer->content. */
+void answer_pending(struct http_answer *answer, const struct op_reply *reply);
+
+/* Location: a status or a callback of the native API. */
+void answer_add_location(struct http_answer *answer, const struct dialect_config *config,
+                         const char *path, const struct guid *guid);
 
 /* "name: value\r\n" of our own making. */
-void answer_add_guid(struct http_answer *answer, const char *name, const char *path,
-                     const struct guid *guid);
+void answer_add_guid(struct http_answer *answer, const char *name, const struct guid *guid);
 void answer_add_number(struct http_answer *answer, const char *name, uint64_t value);
 
 /* X-Call-Id: the id that the client chose, else the GUID. */

@@ -18,6 +18,7 @@ struct dialect_config {
     uint16_t status_pending_code; /* 200 or 202 */
     uint16_t status_done_code;    /* 303, 302, or 200 */
     bool status_conditions;       /* SECA's status body */
+    struct bytes base_url;        /* before the paths of Location; empty: nothing */
     uint32_t wait_max_ms;
     bool jube_strict_codes;
     bool jube_enabled;          /* EnablePublicInvokeController */

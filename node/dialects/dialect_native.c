@@ -157,16 +157,35 @@ static void add_applied(struct http_answer *answer, const struct op_request *op,
     text_add_str(t, "\r\n");
 }
 
+/* What Azure's SDKs poll: they want an absolute URL, the word of the status rather than its
+ * code, and no redirect before they have read it. */
+static void add_operation_location(const struct dialect_config *config, struct bytes guid,
+                                   struct http_answer *answer)
+{
+    struct text *t = &answer->headers;
+    if (config->base_url.size == 0 || config->status_conditions) {
+        return;
+    }
+    text_add_str(t, "Operation-Location: ");
+    text_add(t, config->base_url);
+    text_add_str(t, "/v1/invocations/");
+    text_add(t, guid);
+    text_add_str(t, "?redirect=false\r\n");
+}
+
 /* The hot path of the whole node: the GUID is printed once, and nothing is allocated. */
-static void render_accepted(const struct op_request *op, const struct op_reply *reply,
-                            struct http_answer *answer)
+static void render_accepted(const struct dialect_config *config, const struct op_request *op,
+                            const struct op_reply *reply, struct http_answer *answer)
 {
     char text[GUID_TEXT_SIZE];
     struct bytes guid = guid_text(text, &reply->info.guid);
     answer->status = 202;
-    text_add_str(&answer->headers, "Location: /v1/invocations/");
+    text_add_str(&answer->headers, "Location: ");
+    text_add(&answer->headers, config->base_url);
+    text_add_str(&answer->headers, "/v1/invocations/");
     text_add(&answer->headers, guid);
     text_add_str(&answer->headers, "\r\n");
+    add_operation_location(config, guid, answer);
     answer_add_retry_after(answer, &reply->info);
     add_applied(answer, op, true);
     bool is_named = reply->info.client_id.size > 0;
@@ -210,7 +229,7 @@ static void render_status(const struct dialect_config *config, const struct http
     if (invocation_state_is_ready(info->state)) {
         if (redirect && config->status_done_code != 200) {
             answer->status = config->status_done_code;
-            answer_add_guid(answer, "Location", "/v1/callbacks/", &info->guid);
+            answer_add_location(answer, config, "/v1/callbacks/", &info->guid);
         }
         answer_add_expires(answer, info);
     } else if (!invocation_state_is_final(info->state)) {
@@ -220,11 +239,10 @@ static void render_status(const struct dialect_config *config, const struct http
     add_status_body(config, info, answer);
 }
 
-void native_render_callback(const struct http_request *in, const struct op_request *op,
-                            struct op_reply *reply, struct http_answer *answer)
+void native_render_callback(const struct dialect_config *config, const struct http_request *in,
+                            const struct op_request *op, struct op_reply *reply,
+                            struct http_answer *answer)
 {
-    char location[sizeof "/v1/invocations/" + GUID_TEXT_SIZE] = "/v1/invocations/";
-    size_t n = strlen(location);
     switch (reply->outcome) {
     case OUT_RESULT:
     case OUT_READY:
@@ -236,9 +254,9 @@ void native_render_callback(const struct http_request *in, const struct op_reque
                             "the callback is not bound to this token now", in->path);
             return;
         }
-        guid_print(location + n, &reply->info.guid);
+        answer_add_location(answer, config, "/v1/invocations/", &reply->info.guid);
         info_json_status(&answer->content, &reply->info);
-        answer_pending(answer, reply, bytes_of(location, n + GUID_TEXT_SIZE));
+        answer_pending(answer, reply);
         return;
     case OUT_RELEASED:
         answer->status = 204;
@@ -262,9 +280,9 @@ static void native_render(const struct dialect_config *config, const struct http
 {
     bool is_callback = op->kind == OP_COLLECT || op->kind == OP_PEEK || op->kind == OP_RELEASE;
     if (reply->outcome == OUT_ACCEPTED) {
-        render_accepted(op, reply, answer);
+        render_accepted(config, op, reply, answer);
     } else if (is_callback) {
-        native_render_callback(in, op, reply, answer);
+        native_render_callback(config, in, op, reply, answer);
     } else if (reply->outcome == OUT_RESULT) {
         render_function(op, reply, answer);
     } else if (reply->outcome == OUT_STATUS) {

@@ -119,13 +119,13 @@ static void add_call_id(struct http_answer *answer, const struct op_request *op,
 }
 
 /* 202, empty. */
-static void render_accepted(const struct op_request *op, const struct op_reply *reply,
-                            struct http_answer *answer)
+static void render_accepted(const struct dialect_config *config, const struct op_request *op,
+                            const struct op_reply *reply, struct http_answer *answer)
 {
     answer->status = 202;
     add_call_id(answer, op, &reply->info);
     answer_add_number(answer, "X-Start-Time", reply->info.created_at_ms * NS_PER_MS);
-    answer_add_guid(answer, "Location", "/v1/invocations/", &reply->info.guid);
+    answer_add_location(answer, config, "/v1/invocations/", &reply->info.guid);
     answer_add_retry_after(answer, &reply->info);
     text_add_str(&answer->headers, "Cache-Control: no-store\r\n");
 }
@@ -143,11 +143,10 @@ static void openfaas_render(const struct dialect_config *config, const struct ht
                             const struct op_request *op, struct op_reply *reply,
                             struct http_answer *answer)
 {
-    (void)config;
     if (reply->outcome == OUT_ACCEPTED) {
-        render_accepted(op, reply, answer);
+        render_accepted(config, op, reply, answer);
     } else if (op->kind == OP_COLLECT || op->kind == OP_PEEK) {
-        native_render_callback(in, op, reply, answer);
+        native_render_callback(config, in, op, reply, answer);
     } else if (reply->outcome == OUT_RESULT) {
         render_function(op, reply, answer);
     } else if (reply->outcome == OUT_CANCELED) {

@@ -209,34 +209,33 @@ static void add_inference_id(struct http_answer *answer, const struct op_request
     http_answer_header(answer, "X-Inference-Id", asked_id(op, info, guid));
 }
 
-static void render_result(const struct http_request *in, const struct op_request *op,
-                          struct op_reply *reply, struct http_answer *answer)
+static void render_result(const struct dialect_config *config, const struct http_request *in,
+                          const struct op_request *op, struct op_reply *reply,
+                          struct http_answer *answer)
 {
     if (reply->outcome == OUT_RESULT || reply->outcome == OUT_READY) {
         add_inference_id(answer, op, &reply->info);
     }
     if (reply->outcome != OUT_PENDING) {
-        native_render_callback(in, op, reply, answer);
+        native_render_callback(config, in, op, reply, answer);
         return;
     }
     add_inference_id(answer, op, &reply->info);
     add_status(&answer->content, op, &reply->info);
-    struct text location = {0};
-    text_add_str(&location, "/status/");
-    text_add(&location, op->function);
-    answer_pending(answer, reply, text_view(&location));
-    text_fini(&location);
+    text_add_str(&answer->headers, "Location: /status/");
+    text_add(&answer->headers, reply->info.function);
+    text_add_str(&answer->headers, "\r\n");
+    answer_pending(answer, reply);
 }
 
 static void verda_render(const struct dialect_config *config, const struct http_request *in,
                          const struct op_request *op, struct op_reply *reply,
                          struct http_answer *answer)
 {
-    (void)config;
     if (reply->outcome == OUT_ACCEPTED) {
         render_accepted(op, reply, answer);
     } else if (op->kind == OP_COLLECT || op->kind == OP_PEEK) {
-        render_result(in, op, reply, answer);
+        render_result(config, in, op, reply, answer);
     } else if (reply->outcome == OUT_STATUS) {
         begin_json(answer, 200);
         add_inference_id(answer, op, &reply->info);

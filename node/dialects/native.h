@@ -10,7 +10,8 @@ enum dialect_verdict native_parse_collect(const struct dialect_config *config,
                                           struct http_answer *answer);
 
 /* Every outcome of COLLECT, PEEK and RELEASE as API.md section 3 says it. */
-void native_render_callback(const struct http_request *in, const struct op_request *op,
-                            struct op_reply *reply, struct http_answer *answer);
+void native_render_callback(const struct dialect_config *config, const struct http_request *in,
+                            const struct op_request *op, struct op_reply *reply,
+                            struct http_answer *answer);
 
 #endif

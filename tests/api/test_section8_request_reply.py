@@ -238,3 +238,66 @@ def test_poll_as_often_as_retry_after_says(plain):
         answer, polls = plain.call('GET', location), polls + 1
         assert polls < 5
     assert plain.call('GET', answer.header('Location')).body == b'made'
+
+
+# --- Azure's SDKs: absolute URLs, and Operation-Location --------------------------------------
+
+BASE = 'https://callbacks.example.com/cb'
+
+
+def path_of(url):
+    assert url.startswith(BASE + '/v1/'), url
+    return url[len(BASE):]
+
+
+def test_base_url_stands_before_every_location(services):
+    """`status.base_url`: Azure's pollers refuse a Location that is no absolute URL"""
+    service = services('defaults', **{'status.base_url': BASE})
+    answer = accept(service, 'sleep', '?ms=600')
+    status = path_of(answer.header('Location'))
+    assert status == answer.json()['status_url']
+    pending = service.call('GET', answer.json()['callback_url'] + '?wait=0')
+    assert pending.status == 202 and path_of(pending.header('Location')) == status
+    done = wait_done(service, status)
+    assert done.status == 303
+    assert service.call('GET', path_of(done.header('Location'))).body == b'made'
+    answer = service.call('POST', '/async-function/echo', b'x')
+    assert service.call('GET', path_of(answer.header('Location'))).status in (200, 303)
+
+
+def test_operation_location_says_the_state_without_a_redirect(services):
+    """With `status.base_url`: what Azure's pollers ask until "status" is one of their words"""
+    service = services('defaults', **{'status.base_url': BASE})
+    for query, word in (('?code=200', 'succeeded'), ('?code=500', 'failed')):
+        answer = accept(service, 'code', query)
+        operation = path_of(answer.header('Operation-Location'))
+        assert operation != path_of(answer.header('Location'))
+        until = time.monotonic() + 10
+        while True:
+            polled = service.call('GET', operation)
+            assert polled.status == 200 and polled.header('Location') is None
+            if polled.json()['status'] not in ('queued', 'running'):
+                break
+            assert time.monotonic() < until
+            time.sleep(0.02)
+        assert polled.json()['status'] == word
+        assert service.call('GET', path_of(answer.header('Location'))).status == 303
+
+
+def test_operation_location_only_where_it_can_be_read(services, plain):
+    """Without `status.base_url`, or with SECA's body, there is none"""
+    assert accept(plain).header('Operation-Location') is None
+    assert accept(plain).header('Location').startswith('/v1/invocations/')
+    seca = services('seca', **{'status.body': 'conditions', 'status.base_url': BASE})
+    answer = accept(seca)
+    assert path_of(answer.header('Location'))
+    assert answer.header('Operation-Location') is None
+
+
+@pytest.mark.parametrize('value', ['callbacks.example.com', 'ftp://a', 'https://', 'http:///x',
+                                   'https://a/', 'https://a?b', 'https://a#b', 'https://a b'])
+def test_other_base_urls_are_no_configuration(value):
+    """`status.base_url`: http or https, without / at its end"""
+    from node import run_callbackd
+    done = run_callbackd('--check', '--set', f'status.base_url={value}')
+    assert done.returncode == 2 and 'status.base_url' in done.stdout + done.stderr

@@ -230,6 +230,7 @@ static void wrong_values_of_every_kind_are_refused(void **state)
         "limits.store_bytes=",
         "status.pending_code=204",
         "status.done=301",
+        "status.base_url=example.com",
         "log.level=trace",
         "webhook.secret_file=/no/such/file",
         "webhook.allow=10.0.0.0/33",

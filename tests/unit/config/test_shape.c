@@ -66,6 +66,31 @@ static void networks_are_addresses_with_a_prefix(void **state)
     }
 }
 
+static void a_base_url_can_have_a_path_put_behind_it(void **state)
+{
+    (void)state;
+    static const char *const good[] = {"http://a", "https://a.b:8443/c/d", "http://[::1]:80"};
+    for (size_t i = 0; i < sizeof good / sizeof good[0]; i++) {
+        assert_true(shape_is_base_url(bytes_text(good[i])));
+    }
+    static const char *const wrong[] = {"",
+                                        "http://",
+                                        "http:///a",
+                                        "http://:80",
+                                        "ftp://a",
+                                        "HTTP://a",
+                                        "http://a/",
+                                        "http://a?b",
+                                        "http://a#b",
+                                        "http://a b",
+                                        "http://a\r\n",
+                                        "http://\x7f",
+                                        "http://a\xe9"};
+    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+        assert_false(shape_is_base_url(bytes_text(wrong[i])));
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -73,6 +98,7 @@ int main(void)
         cmocka_unit_test(addresses_have_a_host_and_a_port),
         cmocka_unit_test(seeds_may_be_names_to_ask_for),
         cmocka_unit_test(networks_are_addresses_with_a_prefix),
+        cmocka_unit_test(a_base_url_can_have_a_path_put_behind_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

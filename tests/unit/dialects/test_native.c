@@ -261,6 +261,23 @@ static void accepted_is_202_with_everything_the_client_needs(void **state)
                   "\"callback_url\":\"/v1/callbacks/" GUID_A "\"}");
 }
 
+static void with_a_base_url_locations_are_absolute(void **state)
+{
+    (void)state;
+    x.config.base_url = bytes_text("https://cb.example");
+    ask(&x, "POST /v1/functions/echo\nPrefer: respond-async\n\nx");
+    struct op_reply reply = reply_of(OUT_ACCEPTED, INVOCATION_QUEUED);
+    reply_with(&x, &reply);
+    answer_has(&x, "202\nLocation: https://cb.example/v1/invocations/" GUID_A "\n"
+                   "Operation-Location: https://cb.example/v1/invocations/" GUID_A
+                   "?redirect=false\n");
+    x.config.status_conditions = true;
+    ask(&x, "POST /v1/functions/echo\nPrefer: respond-async\n\nx");
+    reply = reply_of(OUT_ACCEPTED, INVOCATION_QUEUED);
+    reply_with(&x, &reply);
+    answer_lacks(&x, "Operation-Location");
+}
+
 static void a_wait_that_ended_is_said_in_preference_applied(void **state)
 {
     (void)state;
@@ -527,6 +544,7 @@ int main(void)
         EXCHANGE_TEST(ids_are_guids_in_any_spelling_or_the_clients_own),
         EXCHANGE_TEST(operations_follow_from_method_and_path),
         EXCHANGE_TEST(accepted_is_202_with_everything_the_client_needs),
+        EXCHANGE_TEST(with_a_base_url_locations_are_absolute),
         EXCHANGE_TEST(a_wait_that_ended_is_said_in_preference_applied),
         EXCHANGE_TEST(a_synchronous_call_gives_the_functions_answer),
         EXCHANGE_TEST(our_headers_replace_the_functions_of_the_same_name),
