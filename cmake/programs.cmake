@@ -2,6 +2,7 @@
 file(GLOB node_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/node/*.c)
 if(node_sources)
     add_executable(callbackd ${node_sources})
+    embed(callbackd node/dashboard.html dashboard_html)
     target_link_libraries(callbackd PRIVATE node_http node_dialects node_handlers node_obs
         node_config node_peers node_clients node_auth)
     set_target_properties(callbackd PROPERTIES ENABLE_EXPORTS OFF WHOLE_PROGRAM ON)

@@ -163,6 +163,25 @@ static void get_cluster(struct admin *a, struct http_answer *answer)
     text_add_str(t, "]}");
 }
 
+/* Made of node/dashboard.html by the build. */
+extern const unsigned char dashboard_html[];
+extern const size_t dashboard_html_size;
+
+/* The same views for people: a page that asks for them every two seconds while it is seen. */
+static void get_dashboard(struct admin *a, struct http_answer *answer)
+{
+    (void)a;
+    answer->status = 200;
+    http_answer_header(answer, "Content-Type", bytes_text("text/html; charset=utf-8"));
+    http_answer_header(answer, "Cache-Control", bytes_text("no-cache"));
+    http_answer_header(answer, "X-Content-Type-Options", bytes_text("nosniff"));
+    http_answer_header(answer, "Content-Security-Policy",
+                       bytes_text("default-src 'none'; script-src 'unsafe-inline'; "
+                                  "style-src 'unsafe-inline'; connect-src 'self'; "
+                                  "base-uri 'none'; frame-ancestors 'none'"));
+    text_add(&answer->content, bytes_of(dashboard_html, dashboard_html_size));
+}
+
 static void post_drain(struct admin *a, struct http_answer *answer)
 {
     answer_json(answer);
@@ -181,6 +200,7 @@ static const struct admin_route {
     void (*answer)(struct admin *a, struct http_answer *answer); /* or, when NULL: */
     enum gather_topic topic; /* the other nodes are asked, too */
 } routes[] = {
+    {"GET", "/", NEEDS_ADMIN, false, get_dashboard, 0},
     {"GET", "/healthz", IS_OPEN, false, get_healthz, 0},
     {"GET", "/readyz", IS_OPEN, false, get_readyz, 0},
     {"GET", "/metrics", MAY_BE_OPEN, false, get_metrics, 0},
@@ -212,6 +232,14 @@ static bool is_refused(struct admin *a, const struct http_request *r,
     bool refuses = access_refuses_admin(r, who.caller, answer);
     auth_found_drop(&who);
     return refuses;
+}
+
+/* A browser that has been given a key sends it with whatever another site makes it post here,
+ * and says whose page it was (RFC 6454, section 7). Nothing else sends that, nor does the
+ * dashboard, which only looks. */
+static bool is_of_a_page(const struct http_request *r)
+{
+    return bytes_is(r->method, "POST") && http_request_header(r, "Origin") != NULL;
 }
 
 static const struct admin_route *find_route(struct bytes path)
@@ -247,11 +275,16 @@ void admin_on_request(void *owner, struct http_exchange *x)
         http_exchange_answer(x, &answer);
         return;
     }
+    if (is_of_a_page(r)) {
+        dialect_problem(&answer, 403, "forbidden", "web pages may not post here", r->path);
+        http_exchange_answer(x, &answer);
+        return;
+    }
     bool head = found != NULL && r->is_head && strcmp(found->method, "GET") == 0;
     if (found == NULL) {
         dialect_problem(&answer, 404, "unknown-route",
-                        "the admin address has /healthz, /readyz, /metrics, /v1/node, "
-                        "/v1/cluster, /v1/queues and /v1/drain",
+                        "the admin address has / (the dashboard), /healthz, /readyz, /metrics, "
+                        "/v1/node, /v1/cluster, /v1/queues and /v1/drain",
                         r->path);
     } else if (head || bytes_is(r->method, found->method)) {
         if (found->answer == NULL) {

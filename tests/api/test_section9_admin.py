@@ -298,3 +298,31 @@ def test_admin_is_not_on_the_api_address(node):
 def test_the_api_is_not_on_the_admin_address(node):
     """`listen`: API"""
     assert node.admin_call('POST', '/v1/functions/echo', b'x').status == 404
+
+
+def test_dashboard(start_cluster):
+    """`admin`: health, metrics, cluster view, queues; the dashboard"""
+    for node in start_cluster(2, {'echo': 'builtin:echo'}):
+        page = node.admin_call('GET', '/')
+        assert page.status == 200
+        assert page.header('Content-Type') == 'text/html; charset=utf-8'
+        assert "default-src 'none'" in page.header('Content-Security-Policy')
+        text = page.body.decode()
+        assert 'innerHTML' not in text and 'document.write' not in text
+        assert not re.search(r'(src|href)=|https?://', text), 'it needs nothing from elsewhere'
+        asked = set(re.findall(r"'(/[a-z0-9/]+)'", text))
+        assert asked == {'/v1/node', '/v1/cluster', '/v1/queues'}
+        views = {path: node.admin_call('GET', path).json() for path in asked}
+        shown = {*views['/v1/node'], *views['/v1/cluster'], *views['/v1/queues'],
+                 *views['/v1/cluster']['members'][0], *views['/v1/queues']['nodes'][0], *COUNTS}
+        read = set(re.findall(r'\b(?:node|cluster|queues|m|row\.of)\.([a-z_]+)', text))
+        assert read - {'status', 'ok'} <= shown, read - shown
+        assert node.admin_call('HEAD', '/').status == 200
+
+
+def test_pages_of_other_sites_cannot_drain_a_node(node):
+    """a browser may know a key, and sends it with whatever another site makes it post"""
+    for origin in ('https://elsewhere.example', 'null', f'http://{node.admin}'):
+        answer = call(node.admin, 'POST', '/v1/drain', None, {'Origin': origin})
+        assert_problem(answer, 403, 'forbidden')
+    assert node.admin_call('GET', '/v1/node').json()['state'] == 'ready'
