@@ -1,0 +1,81 @@
+"""deploy/haproxy/haproxy.cfg, the very file, before real nodes; only addresses are this test's
+own. What else it promises is tested in containers."""
+import re
+import socket
+import subprocess
+import time
+
+import pytest
+
+from balancer import find_haproxy
+from cluster_nodes import Cluster, free_port
+from conftest import ON_DOCKER, SETTINGS
+from http_client import call
+from node import TREE
+
+pytestmark = [
+    pytest.mark.skipif(not find_haproxy(), reason='no haproxy here: apt-get install haproxy'),
+    pytest.mark.skipif(ON_DOCKER, reason='the nodes are processes'),
+]
+FULL = {**SETTINGS, 'limits.store_bytes': '8MiB', 'callback.ttl_ms': 60_000}
+
+
+def substituted(text, port, nodes):
+    text, binds = re.subn(r'bind :8080', f'bind 127.0.0.1:{port}', text)
+    servers = '\n'.join('    server {0} {1}:{2} port {4}'.format(one, *nodes.api(one),
+                                                                  *nodes.admin(one))
+                        for one in nodes.names)
+    text, templates = re.subn(r'    server-template node 50 node:8080.*', servers, text)
+    assert binds == 1 and templates >= 1
+    return text
+
+
+@pytest.fixture
+def full():
+    one = Cluster(settings=FULL)
+    one.wait_ready()
+    yield one
+    one.stop()
+
+
+@pytest.fixture
+def front(full, tmp_path):
+    """call(method, target, body) through haproxy."""
+    port, file = free_port(), tmp_path / 'haproxy.cfg'
+    with open(f'{TREE}/deploy/haproxy/haproxy.cfg', encoding='utf-8') as stream:
+        file.write_text(substituted(stream.read(), port, full))
+    process = subprocess.Popen([find_haproxy(), '-db', '-f', str(file)],
+                               stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+
+    def ask(method, target, body=None):
+        return call(('127.0.0.1', port), method, target, body,
+                    [('Prefer', 'respond-async')] if body else [])
+
+    def serves():
+        try:
+            return ask('GET', '/healthz').status == 200
+        except (ConnectionRefusedError, socket.timeout):
+            return False
+    full.until(serves, 10, 'haproxy')
+    yield ask
+    process.terminate()
+    process.wait(10)
+
+
+def test_what_a_full_cluster_holds_can_be_collected(full, front):
+    """Copies fill all nodes at the same time, so none is ready; collecting is what helps."""
+    accepted = []
+    until = time.monotonic() + 20
+    while any(full.is_ready(one) for one in full.names):
+        assert time.monotonic() < until
+        answer = front('POST', '/v1/functions/echo', b'f' * 100_000)
+        if answer.status == 202:
+            accepted.append(answer.json()['id'])
+    time.sleep(1)  # until the balancer has seen it
+    refused = front('POST', '/v1/functions/echo', b'f')
+    assert refused.status == 503 and refused.header('Retry-After')
+    for guid in accepted:
+        answer = front('GET', f'/v1/callbacks/{guid}?wait=2000')
+        assert (answer.status, len(answer.body)) == (200, 100_000)
+    full.wait_ready()
+    full.until(lambda: front('POST', '/v1/functions/echo', b'f').status == 202, 5, 'new work')
