@@ -7,6 +7,7 @@
 #include "io/loop.h"
 #include "obs/log.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 
 enum { EXIT_CLEAN = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
@@ -18,6 +19,22 @@ static void print(FILE *to, const struct text *t)
     struct bytes b = text_view(t);
     if (b.size > 0) {
         fwrite(b.at, 1, b.size, to);
+    }
+}
+
+/* Peers, upstreams, programs, files: what a node has open beside its clients. */
+#define FILES_BESIDE_CLIENTS 2048u
+
+/* Else clients are reset long before limits.connections, by a system that allows 1024. */
+static void allow_connections(const struct config *config, struct text *warnings)
+{
+    uint64_t wanted = (uint64_t)config->limits.connections + FILES_BESIDE_CLIENTS;
+    uint64_t allowed = confine_own_files(wanted);
+    if (allowed < wanted) {
+        text_addf(warnings,
+                  "limits.connections: %" PRIu32 " and what else is open need %" PRIu64
+                  " descriptors, the system allows %" PRIu64 " (ulimit -Hn, LimitNOFILE=)\n",
+                  config->limits.connections, wanted, allowed);
     }
 }
 
@@ -73,6 +90,7 @@ int main(int argc, char **argv)
     print(stdout, &report.out);
     print(stderr, &report.faults);
     if (verdict == CONFIG_RUN) {
+        allow_connections(config, &report.warnings);
         log_warnings(config, &report.warnings);
     } else {
         print(stderr, &report.warnings);

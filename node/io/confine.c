@@ -104,6 +104,9 @@ void confine_fini(struct confinement *c)
     c->user = c->home = NULL;
 }
 
+/* The soft limit of descriptors before confine_own_files() raised it; 0: it did not. */
+static rlim_t files_at_start;
+
 /* -- in the child -- */
 
 static int limit(__rlimit_resource_t which, uint64_t soft, uint64_t hard)
@@ -132,6 +135,8 @@ static bool apply_limits(const struct confinement *c)
     }
     if (c->files > 0) {
         rc |= limit(RLIMIT_NOFILE, c->files, c->files);
+    } else if (files_at_start > 0) {
+        rc |= limit(RLIMIT_NOFILE, files_at_start, RLIM_INFINITY);
     }
     if (c->processes > 0) {
         rc |= limit(RLIMIT_NPROC, c->processes, c->processes);
@@ -179,6 +184,24 @@ void confine_own_memory(void)
     /* Either is enough against a dump; neither is refused by any system that we know. */
     limit(RLIMIT_CORE, CORE_NONE, CORE_NONE);
     prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+}
+
+uint64_t confine_own_files(uint64_t wanted)
+{
+    struct rlimit files;
+    if (getrlimit(RLIMIT_NOFILE, &files) != 0) {
+        return wanted; /* refused by no system that we know */
+    }
+    rlim_t before = files.rlim_cur;
+    if (before >= wanted) {
+        return before;
+    }
+    files.rlim_cur = wanted < files.rlim_max ? wanted : files.rlim_max;
+    if (setrlimit(RLIMIT_NOFILE, &files) != 0) {
+        return before;
+    }
+    files_at_start = before;
+    return files.rlim_cur;
 }
 
 const char *confine_step_text(enum confine_step step)

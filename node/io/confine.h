@@ -29,7 +29,7 @@ struct confinement {
     /* 0: as the node. */
     uint32_t cpu_s;         /* RLIMIT_CPU: SIGXCPU then; SIGKILL a second later */
     uint64_t memory_bytes;  /* RLIMIT_AS: of address space, in each process of the group */
-    uint32_t files;         /* RLIMIT_NOFILE: descriptors of one process */
+    uint32_t files;         /* RLIMIT_NOFILE: descriptors of one process; 0: as the node came */
     uint32_t processes;     /* RLIMIT_NPROC: of that user on the whole machine; not for root */
     bool allows_core_dumps; /* else none is written: a dump holds what the process was given */
 };
@@ -56,6 +56,11 @@ enum confine_step confine_apply(const struct confinement *c);
 /* Of this process, from now on: no core dump of it is written, and no other process of the
  * same user may look into its memory (PR_SET_DUMPABLE; ptrace, /proc/PID/mem). */
 void confine_own_memory(void);
+
+/* This process may have `wanted` open descriptors (RLIMIT_NOFILE), or as many as its hard limit
+ * allows: how many that is. The soft limit that it came with, often 1024, is given back to its
+ * children: there are programs that trust in it (select(2)). At the start, once. */
+uint64_t confine_own_files(uint64_t wanted);
 
 /* "its working directory", for people. */
 const char *confine_step_text(enum confine_step step);
