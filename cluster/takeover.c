@@ -77,8 +77,14 @@ static void run(struct cluster *c, struct invocation *inv)
     effects_add(&c->effects, CLUSTER_EXECUTE)->inv = inv;
 }
 
-/* Tells the other arbiters, and the heirs of those that left, of the attempt to come. Returns
- * how many. */
+static uint32_t announce_to(struct cluster *c, uint16_t node, const struct msg *m)
+{
+    return node != SELF && trust_is_alive(c, node) && send_control(c, node, m);
+}
+
+/* Tells the other arbiters, and the heirs of those that left, of the attempt to come. An
+ * arbiter that is leaving has given its vote away, and may act for the home all the same.
+ * Returns how many. */
 static uint32_t announce(struct cluster *c, const struct invocation *inv)
 {
     struct msg m = {.kind = MSG_EXEC};
@@ -91,10 +97,9 @@ static uint32_t announce(struct cluster *c, const struct invocation *inv)
     uint16_t last = SELF;
     for (uint32_t i = 0; i < inv->arbiter_count; i++) {
         uint16_t node = seats_voter(c, &inv->guid, inv_arbiter(inv, i), i);
-        if (node != SELF && node != last && trust_is_alive(c, node)) {
-            told += send_control(c, node, &m);
-            last = node;
-        }
+        told += node == last ? 0 : announce_to(c, node, &m);
+        told += node == inv_arbiter(inv, i) ? 0 : announce_to(c, inv_arbiter(inv, i), &m);
+        last = node;
     }
     return told;
 }
