@@ -74,9 +74,10 @@ struct extra {
     bool stays;         /* it could not be handed over: it runs here (entrust.c) */
     /* terms.c: who votes for the seats since one of them was given again. */
     bool is_chosen;
-    uint8_t term;                      /* 0: the arbiters do */
-    uint8_t untold;                    /* seats (bits) whose voters may not know of it */
-    uint8_t begun;                     /* a bit for each attempt since the last success */
+    uint8_t term;   /* 0: the arbiters do */
+    uint8_t kept;   /* seats (bits) whose voters were those of the term before */
+    uint8_t untold; /* seats (bits) whose voters may not know of it */
+    uint8_t begun;  /* a bit for each attempt since the last success */
     uint16_t voters[MSG_ARBITERS_MAX]; /* nodes; a reference to each */
     uint32_t request_size;             /* of `request`, as its tenant was charged */
 };

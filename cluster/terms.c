@@ -96,6 +96,9 @@ bool terms_move(struct cluster *c, struct invocation *inv, const struct msg_term
     for (uint32_t i = 0; i < inv->arbiter_count; i++) {
         kept |= voters[i] == terms_voter(c, inv, i) ? 1u << i : 0;
     }
+    /* What was not chosen here is not known to be the one that this one follows. */
+    bool knows_before = to->number == x->term + 1u && (x->term == 0 || x->is_chosen);
+    x->kept = (uint8_t)(knows_before ? kept : 0);
     arbiter_vacate(c, inv, inv->seats & ~kept);
     inv->seats = inv->seats & kept & 7u;
     terms_forget(c, x);

@@ -5,6 +5,15 @@
 #include "cluster/store.h"
 #include "cluster/takeover.h"
 
+/* What this node was about to propose was for the term before. */
+static void end_own(struct cluster *c, struct invocation *inv)
+{
+    struct op *op = terms_op(c, inv);
+    if (op != NULL && op->phase != OP_WAITING) {
+        terms_op_over(c, op, inv);
+    }
+}
+
 static void on_ask(struct cluster *c, struct invocation *inv, const struct msg_turn *m,
                    uint16_t from)
 {
@@ -14,6 +23,7 @@ static void on_ask(struct cluster *c, struct invocation *inv, const struct msg_t
     uint32_t had = inv->seats;
     if (may && terms_move(c, inv, &m->term)) {
         own = m->term.number;
+        end_own(c, inv);
         if (terms_is_majority(inv, had)) { /* by this node alone */
             terms_take_chosen(c, inv);
             extra_at(c, inv->extra)->untold = 7;
@@ -67,10 +77,7 @@ static void on_chosen(struct cluster *c, struct invocation *inv, const struct ms
     }
     terms_take_chosen(c, inv);
     terms_say(c, from, inv, TURN_TAKEN, &m->term);
-    struct op *op = terms_op(c, inv);
-    if (op != NULL && op->phase != OP_WAITING) {
-        terms_op_over(c, op, inv);
-    }
+    end_own(c, inv);
     if (is_news) {
         arbiter_tell_promised(c, &guid);
     }

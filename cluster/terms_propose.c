@@ -210,20 +210,15 @@ void terms_on_could(struct cluster *c, struct invocation *inv, uint16_t from, bo
     terms_timeout(c, op, inv);
 }
 
-/* Another is in the term that this node was asked into by one who never came back. As below, if
- * the term before is known: it is that of the entry itself. */
+/* Another is in the term that this node was asked into by one who never came back. As below:
+ * both have left the term before, as far as that is known. */
 static void on_moved_too(struct cluster *c, struct op *op, struct invocation *inv,
                          const struct msg_turn *m)
 {
     struct msg_term own;
     terms_tell(c, inv, &own);
-    uint32_t moved = 0;
-    for (uint32_t i = 0; i < inv->arbiter_count; i++) {
-        bool is_kept = extra_at(c, inv->extra)->voters[i] == inv_arbiter(inv, i);
-        moved |= is_kept ? ((uint32_t)inv->seats | m->seats) & 1u << i : 0;
-    }
-    bool is_enough = terms_is_majority(inv, moved);
-    if (own.number == 1 && terms_are_same(&own, &m->term) && is_enough) {
+    uint32_t moved = (inv->seats | m->seats) & extra_at(c, inv->extra)->kept;
+    if (terms_are_same(&own, &m->term) && terms_is_majority(inv, moved)) {
         chosen(c, op, inv);
     }
 }
