@@ -1,6 +1,7 @@
 #include "cluster/digest.h"
 
 #include "cluster/entries.h"
+#include "cluster/payload.h"
 #include "cluster/send.h"
 #include "cluster/store.h"
 #include "cluster/streams.h"
@@ -9,9 +10,12 @@
 
 enum {
     DIGEST_MS = 1000,
-    BITS_MAX = 65536, /* in one digest; more go in the next ones */
-    HOLES_MAX = 1024, /* remembered at a time */
-    HOLES_MS = 200,   /* what is on its way is no hole */
+    BITS_MAX = 65536,   /* in one digest; more go in the next ones */
+    HOLES_MAX = 1024,   /* remembered at a time */
+    HOLES_MS = 200,     /* what is on its way is no hole */
+    BODIES_MS = 1000,   /* from one lot of bodies to the next */
+    BODIES_STEP = 1024, /* entries looked at in one call */
+    BODIES_STEP_MS = 10,
 };
 
 /* --- telling ----------------------------------------------------------------------------- */
@@ -57,15 +61,26 @@ static bool tell(struct cluster *c, struct member *m)
     return whole;
 }
 
+static void fetch(struct cluster *c, const struct member *m, const uint64_t *seqs,
+                  uint32_t count)
+{
+    struct msg msg = {.kind = MSG_FETCH};
+    msg.seqs.origin = nodes_at(&c->nodes, m->node)->id;
+    msg.seqs.seqs = seqs;
+    msg.seqs.count = count;
+    c->counters.fetches += count;
+    send_control(c, m->node, &msg);
+}
+
 static void fetch_holes(struct cluster *c, struct member *m)
 {
     uint64_t *still = effects_scratch(&c->effects, HOLES_MAX * sizeof *still);
-    struct msg msg = {.kind = MSG_FETCH};
+    uint32_t count = 0;
     for (uint32_t i = 0; still != NULL && i < m->hole_count; i++) {
         const struct invocation *inv = store_find_seq(c, m->node, m->holes[i]);
         bool ended = seqmap_has_ended(&nodes_at(&c->nodes, m->node)->seqs, m->holes[i]);
         if (!ended && (inv == NULL || !inv_is_ready(inv))) {
-            still[msg.seqs.count++] = m->holes[i];
+            still[count++] = m->holes[i];
         }
     }
     m->hole_count = 0;
@@ -73,18 +88,53 @@ static void fetch_holes(struct cluster *c, struct member *m)
     m->holes = NULL;
     m->is_synced =
         true; /* what is still missing is asked for here, and no digest need follow */
-    if (msg.seqs.count > 0) {
-        msg.seqs.origin = nodes_at(&c->nodes, m->node)->id;
-        msg.seqs.seqs = still;
-        c->counters.fetches += msg.seqs.count;
-        send_control(c, m->node, &msg);
+    if (count > 0) {
+        fetch(c, m, still, count);
     }
+}
+
+/* Who votes on it has a copy, so that it outlives its home: but a link that broke has lost it.
+ * Claims ask voters only, and in a later term the home may be none of them. */
+static bool lacks_body(const struct cluster *c, const struct invocation *inv)
+{
+    return inv_votes_here(inv) && inv_is_ready(inv) && !inv->has_payload && !inv->is_over &&
+           !payload_is_coming(c, inv);
+}
+
+void digest_want_bodies(struct cluster *c, struct member *m)
+{
+    m->bodies_next = 0;
+    m->bodies_at_ms = c->now_ms + HOLES_MS;
+    members_wake_for(c, TEND_DIGEST, m->bodies_at_ms);
+}
+
+static void fetch_bodies(struct cluster *c, struct member *m)
+{
+    uint64_t high = nodes_at(&c->nodes, m->node)->seqs.high;
+    uint64_t *seqs = effects_scratch(&c->effects, PAYLOAD_ASK_MAX * sizeof *seqs);
+    uint32_t count = 0, max = seqs == NULL ? 0 : payload_may_ask(c);
+    uint32_t steps = max == 0 ? 0 : BODIES_STEP;
+    while (m->bodies_next < high && count < max && steps-- > 0) {
+        const struct invocation *inv = store_next_live(c, m->node, &m->bodies_next, high);
+        if (inv != NULL && lacks_body(c, inv)) {
+            seqs[count++] = inv->seq;
+        }
+    }
+    if (count > 0) {
+        fetch(c, m, seqs, count);
+    }
+    bool is_step = max > 0 && count < max;
+    m->bodies_at_ms =
+        m->bodies_next >= high ? 0 : c->now_ms + (is_step ? BODIES_STEP_MS : BODIES_MS);
 }
 
 static uint64_t tend(struct cluster *c, struct member *m)
 {
     if (m->hole_count > 0 && c->now_ms >= m->holes_at_ms) {
         fetch_holes(c, m);
+    }
+    if (m->bodies_at_ms != 0 && c->now_ms >= m->bodies_at_ms) {
+        fetch_bodies(c, m);
     }
     bool news = m->digest_version != c->streams->version;
     if (news && m->sweep_next >= m->sweep_end && c->now_ms >= m->digest_at_ms) {
@@ -97,6 +147,7 @@ static uint64_t tend(struct cluster *c, struct member *m)
         }
     }
     uint64_t next = m->hole_count > 0 ? m->holes_at_ms : UINT64_MAX;
+    next = m->bodies_at_ms != 0 && m->bodies_at_ms < next ? m->bodies_at_ms : next;
     bool waits = m->digest_version != c->streams->version && m->sweep_next >= m->sweep_end;
     return waits && m->digest_at_ms < next ? m->digest_at_ms : next;
 }

@@ -9,6 +9,9 @@
 /* Returns when to look again. */
 uint64_t digest_tick(struct cluster *c);
 
+/* Bodies that were on their way here when the last link to it broke are asked for again. */
+void digest_want_bodies(struct cluster *c, struct member *m);
+
 void digest_on_digest(struct cluster *c, struct member *from, const struct msg_digest *m);
 void digest_on_fetch(struct cluster *c, struct member *from, const struct msg_seqs *m);
 

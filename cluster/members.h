@@ -73,6 +73,8 @@ struct member {
     uint64_t *holes; /* of its numbers, to be fetched if still missing */
     uint32_t hole_count;
     uint64_t holes_at_ms;
+    uint64_t bodies_next,
+        bodies_at_ms; /* of its callbacks that lack here; the latter 0: none */
 };
 
 struct link {

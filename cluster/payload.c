@@ -169,6 +169,17 @@ void payload_link_lost(struct cluster *c, uint16_t node)
     }
 }
 
+bool payload_is_coming(const struct cluster *c, const struct invocation *inv)
+{
+    return find(c, &inv->guid, PAYLOAD_RESULT) != NULL;
+}
+
+uint32_t payload_may_ask(const struct cluster *c)
+{
+    size_t spare = budget_whole(c->budget)->limit / 8;
+    return budget_is_free(c->budget, spare) ? PAYLOAD_ASK_MAX : 0;
+}
+
 void payload_forget(struct cluster *c, const struct invocation *inv)
 {
     if (list_is_empty(&c->assemblies)) {

@@ -28,4 +28,12 @@ void payload_link_lost(struct cluster *c, uint16_t node);
 
 void payload_forget(struct cluster *c, const struct invocation *inv);
 
+/* A result's body for it is on its way here. */
+bool payload_is_coming(const struct cluster *c, const struct invocation *inv);
+
+#define PAYLOAD_ASK_MAX 32u
+
+/* How many bodies may be asked for at a time: that, or 0 where there is no room for copies. */
+uint32_t payload_may_ask(const struct cluster *c);
+
 #endif

@@ -1,6 +1,7 @@
 #include "cluster/streams.h"
 
 #include "cluster/arbiter.h"
+#include "cluster/digest.h"
 #include "cluster/handoff.h"
 #include "cluster/payload.h"
 #include "cluster/send.h"
@@ -295,6 +296,7 @@ void streams_start(struct cluster *c, struct member *m)
     m->is_streaming = true;
     m->digest_version = 0; /* holes of an earlier link are found by a digest at once */
     m->digest_at_ms = c->now_ms;
+    digest_want_bodies(c, m);
     streams_pump(c, m);
 }
 

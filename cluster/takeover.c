@@ -4,6 +4,7 @@
 #include "cluster/claims.h"
 #include "cluster/entrust.h"
 #include "cluster/ops.h"
+#include "cluster/payload.h"
 #include "cluster/publish.h"
 #include "cluster/seats.h"
 #include "cluster/send.h"
@@ -18,7 +19,6 @@ enum {
     OFFER_MS = 1000,
     STEP_MS = 10,    /* between two steps of a round */
     SCAN_MAX = 1024, /* entries looked at in one step */
-    BODIES_MAX = 32, /* of what is ready here, asked for after one offer */
     EXEC_MS = 250,
     EXEC_TRIES = 3, /* then it runs unconfirmed: better twice than never */
 };
@@ -443,23 +443,18 @@ static void fetch(struct cluster *c, struct member *from, const struct guid *ori
 
 /* Bodies come only where there is room for them, and not many at a time: what is missing
  * altogether has no vote here, and must not wait behind them. */
-static uint32_t bodies_wanted(const struct cluster *c)
-{
-    return budget_is_free(c->budget, budget_whole(c->budget)->limit / 8) ? BODIES_MAX : 0;
-}
-
 void takeover_on_offer(struct cluster *c, struct member *from, const struct msg_seqs *m)
 {
     uint16_t origin = nodes_find(&c->nodes, &m->origin);
     size_t size = (m->count + 1) * sizeof(uint64_t);
     uint64_t *lacking = effects_scratch(&c->effects, size);
-    uint64_t *bodies = effects_scratch(&c->effects, BODIES_MAX * sizeof *bodies);
+    uint64_t *bodies = effects_scratch(&c->effects, PAYLOAD_ASK_MAX * sizeof *bodies);
     uint64_t *ended = effects_scratch(&c->effects, size);
     if (lacking == NULL || bodies == NULL || ended == NULL) {
         return;
     }
     uint32_t ended_count = 0, lacking_count = 0, body_count = 0;
-    uint32_t bodies_max = bodies_wanted(c);
+    uint32_t bodies_max = payload_may_ask(c);
     for (uint32_t i = 0; i < m->count; i++) {
         uint64_t seq = m->seqs[i] >> 1;
         const struct invocation *inv = origin == 0 ? NULL : store_find_seq(c, origin, seq);
