@@ -148,7 +148,11 @@ void entries_on_deleted(struct cluster *c, uint16_t from, const struct msg_delet
             inv->webhook = m->reasons[i] >> 4 & 3u;
         }
         bool is_end = end < INVOCATION_STATE_COUNT && invocation_state_is_final(end);
-        entries_end(c, origin, m->seqs[i], is_end ? end : INVOCATION_EXPIRED);
+        if (inv != NULL && !is_end) {
+            store_end_forgotten(c, inv);
+        } else {
+            entries_end(c, origin, m->seqs[i], is_end ? end : INVOCATION_EXPIRED);
+        }
     }
     nodes_drop(&c->nodes, origin);
 }

@@ -417,9 +417,13 @@ static void tell_core(struct cluster *c, struct invocation *inv, enum cluster_ef
     e->view.ended_at_ms = c->now_ms;
 }
 
+/* Where it has ended first: there it is counted and told to others. */
+enum where { ENDS_HERE, ENDED_ELSEWHERE, ENDED_LONG_AGO };
+
 static void end_entry(struct cluster *c, struct invocation *inv, enum invocation_state end,
-                      bool elsewhere)
+                      enum where where)
 {
+    bool elsewhere = where != ENDS_HERE;
     assert(invocation_state_is_final(end));
     assert(!invocation_state_is_final((enum invocation_state)inv->state)); /* S3 */
     uint32_t handle = pool_handle(&c->invocations, inv);
@@ -436,7 +440,9 @@ static void end_entry(struct cluster *c, struct invocation *inv, enum invocation
         bool counts = !elsewhere && publish_is_owner(c, inv);
         tell_core(c, inv, counts ? effect_of(end) : CLUSTER_DROPPED, end);
     }
-    bury(c, inv, end);
+    if (where != ENDED_LONG_AGO) {
+        bury(c, inv, end);
+    }
     if (!elsewhere) {
         publish_ended(c, inv, end);
     }
@@ -452,12 +458,17 @@ static void end_entry(struct cluster *c, struct invocation *inv, enum invocation
 
 void store_end(struct cluster *c, struct invocation *inv, enum invocation_state how)
 {
-    end_entry(c, inv, how, false);
+    end_entry(c, inv, how, ENDS_HERE);
 }
 
 void store_end_elsewhere(struct cluster *c, struct invocation *inv, enum invocation_state how)
 {
-    end_entry(c, inv, how, true);
+    end_entry(c, inv, how, ENDED_ELSEWHERE);
+}
+
+void store_end_forgotten(struct cluster *c, struct invocation *inv)
+{
+    end_entry(c, inv, INVOCATION_EXPIRED, ENDED_LONG_AGO);
 }
 
 void store_refuse(struct cluster *c, struct invocation *inv)

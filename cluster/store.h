@@ -78,6 +78,9 @@ void store_end(struct cluster *c, struct invocation *inv, enum invocation_state 
 /* As store_end(), told by another who counts it. */
 void store_end_elsewhere(struct cluster *c, struct invocation *inv, enum invocation_state end);
 
+/* The same, so long ago that the other does not know how. No tombstone says so here either. */
+void store_end_forgotten(struct cluster *c, struct invocation *inv);
+
 /* A copy that could not be kept: neither ended nor here. */
 void store_forget(struct cluster *c, struct invocation *inv);
 

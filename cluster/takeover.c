@@ -414,7 +414,7 @@ static void tell_ended(struct cluster *c, struct member *to, const struct guid *
     if (count == 0 || reasons == NULL) {
         return;
     }
-    memset(reasons, INVOCATION_COLLECTED, count);
+    memset(reasons, INVOCATION_QUEUED, count); /* over, and forgotten how */
     tombs_ends_of(&c->tombs, nodes_find(&c->nodes, origin), ended, reasons, count);
     count = leave_out_expired(ended, reasons, count);
     if (count == 0) {
