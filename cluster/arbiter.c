@@ -516,7 +516,14 @@ void arbiter_on_release(struct cluster *c, uint16_t from, const struct msg_relea
     }
 }
 
-static void on_taken_item(struct cluster *c, uint16_t from, const struct msg_taken_item *item)
+/* What is left of that span. Never 0, which would be "for good". */
+static uint32_t redeliver_left(uint32_t redeliver_ms, uint64_t aged_ms)
+{
+    return aged_ms < redeliver_ms ? redeliver_ms - (uint32_t)aged_ms : redeliver_ms > 0;
+}
+
+static void on_taken_item(struct cluster *c, uint16_t from, const struct msg_taken_item *item,
+                          uint64_t aged_ms)
 {
     handoff_taken(c, item);
     struct invocation *inv = store_find(c, &item->guid);
@@ -530,13 +537,14 @@ static void on_taken_item(struct cluster *c, uint16_t from, const struct msg_tak
                                                                         : INVOCATION_COLLECTED,
                               .webhook = (enum webhook_state)(item->webhook & 3),
                               .token = item->token,
-                              .redeliver_ms = item->redeliver_ms};
+                              .redeliver_ms = redeliver_left(item->redeliver_ms, aged_ms)};
     arbiter_taken(c, inv, &t);
 }
 
-void arbiter_on_taken(struct cluster *c, uint16_t from, const struct msg_taken *m)
+void arbiter_on_taken(struct cluster *c, uint16_t from, const struct msg_taken *m,
+                      uint64_t aged_ms)
 {
     for (uint32_t i = 0; i < m->count; i++) {
-        on_taken_item(c, from, &m->at[i]);
+        on_taken_item(c, from, &m->at[i], aged_ms);
     }
 }

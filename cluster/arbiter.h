@@ -107,6 +107,7 @@ void arbiter_forget(struct cluster *c, struct invocation *inv);
 /* Messages CLAIM, RELEASE, TAKEN from node `from`. */
 void arbiter_on_claim(struct cluster *c, uint16_t from, const struct msg_claim *m);
 void arbiter_on_release(struct cluster *c, uint16_t from, const struct msg_release *m);
-void arbiter_on_taken(struct cluster *c, uint16_t from, const struct msg_taken *m);
+void arbiter_on_taken(struct cluster *c, uint16_t from, const struct msg_taken *m,
+                      uint64_t aged_ms);
 
 #endif

@@ -109,7 +109,7 @@ static void on_question(struct cluster *c, struct member *from, const struct msg
         arbiter_on_release(c, from->node, &m->release);
         break;
     case MSG_TAKEN:
-        arbiter_on_taken(c, from->node, &m->taken);
+        arbiter_on_taken(c, from->node, &m->taken, aged);
         break;
     case MSG_STATUS_REQ:
         questions_on_status_req(c, from->node, &m->ask);
