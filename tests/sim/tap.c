@@ -78,6 +78,7 @@ static void learn_arbiters(struct sim *s, const struct msg_entry *e)
         return;
     }
     if (r->arbiter_count == 0) {
+        r->seq = e->seq;
         r->arbiter_count = e->arbiter_count;
         memcpy(r->arbiters, e->arbiters, e->arbiter_count * sizeof e->arbiters[0]);
         return;
@@ -177,13 +178,27 @@ static void vote_settled(struct host *arbiter, const struct msg_taken *m)
     for (uint32_t i = 0; i < m->count; i++) {
         struct record *r = truth_find(arbiter->sim, &m->at[i].guid);
         if (r != NULL) {
-            r->taken_heard = true;
+            truth_end_heard(r, arbiter);
         }
         for (uint32_t n = 0; n < VOTES_MAX && r != NULL; n++) {
             struct tap_vote *v = vote_at(tap_of(r), n);
             bool is_its =
                 v->voter == 0 || v->voter == arbiter->incarnation || v->voter == VOTER_NONE;
             v->no.counter = is_its ? 0 : v->no.counter;
+        }
+    }
+}
+
+static void end_arrived(struct host *h, const struct msg_deleted *m)
+{
+    struct sim *s = h->sim;
+    for (uint32_t n = s->first_record; n < s->record_count; n++) {
+        struct record *r = &s->records[n];
+        bool is_its = r->arbiter_count > 0 && guid_equal(&r->arbiters[0], &m->origin);
+        for (uint32_t i = 0; i < m->count && is_its; i++) {
+            if (m->seqs[i] == r->seq) {
+                truth_end_heard(r, h);
+            }
         }
     }
 }
@@ -376,6 +391,9 @@ void tap_arrives(struct host *to, uint32_t from_incarnation, const struct msg *m
         break;
     case MSG_TAKEN:
         vote_settled(to, &m->taken);
+        break;
+    case MSG_DELETE:
+        end_arrived(to, &m->deleted);
         break;
     default:
         break;

@@ -57,6 +57,9 @@ struct record *truth_add(struct sim *s, uint32_t inv)
     return r;
 }
 
+#define STATUS_NODE_LOST                                                                       \
+    502 /* of a callback that the cluster itself makes; functions say 500 */
+
 /* --- executions ------------------------------------------------------------------------ */
 
 void truth_check_start(struct sim *s, const struct record *r, uint32_t attempt)
@@ -78,6 +81,17 @@ void truth_ran(struct sim *s, struct record *r, const struct host *h, uint32_t a
     r->done_us = s->now_us;
 }
 
+/* Who takes it over may fail it though others have run it: the TTL starts again with that. */
+static void note_own_failure(struct sim *s, struct record *r, const struct host *h,
+                             const struct invocation_view *view)
+{
+    uint64_t ago_us = (host_now_ms(h) - view->completed_at_ms) * 1000;
+    bool is_own = view->result_status == STATUS_NODE_LOST;
+    if (is_own && ago_us < s->now_us && s->now_us - ago_us > r->done_us) {
+        r->done_us = s->now_us - ago_us;
+    }
+}
+
 void truth_ready(struct sim *s, struct record *r, const struct host *h,
                  const struct cluster_effect *fx)
 {
@@ -95,6 +109,8 @@ void truth_ready(struct sim *s, struct record *r, const struct host *h,
         if (fx->view.result_status < 500 && !is_held_over) {
             sim_fail(s, "S2", "inv %u is ready, nothing produced it", r->inv);
         }
+    } else {
+        note_own_failure(s, r, h, &fx->view);
     }
 }
 

@@ -21,6 +21,7 @@ struct tap;
 #define RUNS_MAX    16 /* executions of one invocation that are remembered */
 #define HOLDERS_MAX 8
 #define COUNTS_MAX  12
+#define KNOWERS_MAX 12
 
 #define SMALL_BUDGET_KIB 2048u /* below, what finds no room is no surprise */
 
@@ -57,10 +58,11 @@ struct record {
 
     uint64_t claimant; /* who was delivered completely; 0: nobody */
     uint32_t delivered_count;
-    uint64_t served_us;   /* a core first said: serve it */
-    uint64_t taken_us;    /* the first complete delivery */
-    uint32_t taker;       /* incarnation that delivered it then */
-    bool taken_heard;     /* another node was told so */
+    uint64_t served_us;            /* a core first said: serve it */
+    uint64_t taken_us;             /* the first complete delivery */
+    uint32_t taker;                /* incarnation that delivered it then */
+    uint32_t knowers[KNOWERS_MAX]; /* incarnations that were told of the end */
+    uint32_t knower_count;
     uint64_t canceled_us; /* a host has told a client so */
     bool cancel_asked, token_served, release_asked;
     uint32_t failed_serves;    /* begun, not finished */
@@ -69,8 +71,9 @@ struct record {
 
     uint32_t holders[HOLDERS_MAX]; /* incarnations that confirmed a copy before the 202 */
     uint32_t holder_count;
-    struct guid arbiters[HOLDERS_MAX]; /* A, as seen on the wire */
+    struct guid arbiters[HOLDERS_MAX]; /* A, as seen on the wire, the origin being the first, */
     uint32_t arbiter_count;
+    uint64_t seq; /* and its number there */
 
     struct tap *tap; /* owned; NULL: no vote went over the wire */
     struct count_note counts[COUNTS_MAX];
@@ -112,6 +115,9 @@ void truth_check_name(struct sim *s, const struct record *r, const struct guid *
 /* A core says: serve this. S2, S5, S6. */
 void truth_check_serve(struct sim *s, struct record *r, const struct ask *a,
                        const struct result *result);
+
+/* A node was told that it has ended, so that it tells others in its turn. */
+void truth_end_heard(struct record *r, const struct host *h);
 
 /* The last byte was handed to the system. S1. */
 void truth_delivered(struct sim *s, struct record *r, struct ask *a);

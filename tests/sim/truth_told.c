@@ -43,14 +43,18 @@ bool truth_may_be_collected(const struct record *r)
            (r->flags & POST_DROP_RESULT);
 }
 
+/* Its home is dead, or was held for dead by others, who have ended it. */
+static bool may_be_dropped(const struct sim *s, const struct record *r)
+{
+    return (r->flags & POST_LOSS_DROP) && (s->history.disturbed || s->history.deaths > 0);
+}
+
 /* Somebody may have ended it without the client of that being told. */
 static bool may_have_ended(const struct sim *s, const struct record *r)
 {
     uint64_t ended_us = truth_ended_us(s, r);
-    bool dropped =
-        (r->flags & POST_LOSS_DROP) && (s->history.disturbed || s->history.deaths > 0);
     return (ended_us != 0 && ended_us <= s->now_us) || r->cancel_asked || r->release_asked ||
-           r->stage == STAGE_REFUSED || dropped;
+           r->stage == STAGE_REFUSED || may_be_dropped(s, r);
 }
 
 void truth_check_gone(struct sim *s, const struct record *r, const struct ask *a,
@@ -135,7 +139,12 @@ void truth_check_no_quorum(struct sim *s, const struct record *r, const struct a
     if (!truth_has_room(h, r) || (h != NULL && h->finishing)) {
         return; /* or it serves nobody any more */
     }
-    bool all = r->arbiter_count > 0 || !s->died[r->home_incarnation];
+    bool is_kept = a->kind == ASK_CANCEL && r->token_served && r->taken_us == 0;
+    if (is_kept || may_be_dropped(s, r)) {
+        return; /* its votes are a token's that may come back; or few voters know of it still */
+    }
+    /* Nobody has been told of it yet: who has died may be one of them. */
+    bool all = r->arbiter_count > 0 || s->history.deaths == 0;
     for (uint32_t i = 0; i < r->arbiter_count; i++) {
         all = all && truth_member(s, &r->arbiters[i]) != NULL;
     }
@@ -202,16 +211,33 @@ void truth_expect_gone(struct sim *s, const struct record *r)
     sim_later(s, margin_us(s), EVENT_CHECK_GONE, NULL, (uint64_t)(r - s->records));
 }
 
-/* Who knew that it was collected is no more: the one who did, or, after him, all its arbiters.
- * Then its bytes are for others to keep until its time is over. */
+void truth_end_heard(struct record *r, const struct host *h)
+{
+    bool is_new = true;
+    for (uint32_t i = 0; i < r->knower_count; i++) {
+        is_new = is_new && r->knowers[i] != h->incarnation;
+    }
+    if (is_new && r->knower_count < KNOWERS_MAX) {
+        r->knowers[r->knower_count++] = h->incarnation;
+    }
+}
+
+/* Those who knew that it was collected are no more; or all its arbiters are, who would have
+ * been asked. Then its bytes are for others to keep until its time is over. */
 static bool is_end_lost(const struct sim *s, const struct record *r)
 {
-    uint32_t living = r->arbiter_count == 0;
+    if (r->taken_us == 0) {
+        return false;
+    }
+    uint32_t living = r->arbiter_count == 0, knowing = !s->died[r->taker];
     for (uint32_t i = 0; i < r->arbiter_count; i++) {
         living += truth_member(s, &r->arbiters[i]) != NULL;
     }
+    for (uint32_t i = 0; i < r->knower_count; i++) {
+        knowing += !s->died[r->knowers[i]];
+    }
     bool all_died = living == 0 && s->history.losses > r->losses_at_accept;
-    return r->taken_us != 0 && ((!r->taken_heard && s->died[r->taker]) || all_died);
+    return knowing == 0 || all_died;
 }
 
 /* Records whose bytes may still be somewhere. */
