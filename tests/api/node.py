@@ -1,14 +1,13 @@
 """A real callbackd process under test: start it, talk to it, end it, and insist that it ended
 well: exit code 0, no sanitizer report, every log line a JSON object."""
-import json
 import os
 import re
 import signal
 import subprocess
-import threading
 import time
 
 from http_client import Door, Raw, call
+from node_log import NodeLog
 from secrets_of_tests import client_context, https_settings
 
 TREE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
@@ -100,16 +99,16 @@ class Node(Client):
         for key, value in merged.items():
             command += ['--set', f'{key}={value}']
         self.command = command + list(arguments)
-        self.lines, self.records, self.strays = [], [], []
-        self.ready = threading.Event()
+        self.written = NodeLog()
         self.process = subprocess.Popen(self.command, env=clean_environment(env),
                                         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                                        stderr=subprocess.PIPE, text=True,
-                                        errors='replace')
-        self.reader = threading.Thread(target=self.read_log, daemon=True)
-        self.reader.start()
+                                        stderr=self.written.file, text=True)
         self.ended = self.asked = False
-        if not self.ready.wait(START_SECONDS) or not self.events('ready'):
+        until = time.monotonic() + START_SECONDS
+        while (not self.events('ready') and self.process.poll() is None
+               and time.monotonic() < until):
+            time.sleep(0.005)
+        if not self.events('ready'):
             self.process.kill()
             raise AssertionError(f'no ready line from {self.command}:\n{self.log()}')
         first = self.events('ready')[0]
@@ -125,18 +124,17 @@ class Node(Client):
         host, _, port = text.rpartition(':')
         return host.strip('[]'), int(port)
 
-    def read_log(self):
-        for line in self.process.stderr:
-            self.lines.append(line)
-            try:
-                record = json.loads(line)
-            except ValueError:
-                self.strays.append(line)
-                continue
-            self.records.append(record)
-            if isinstance(record, dict) and record.get('event') == 'ready':
-                self.ready.set()
-        self.ready.set()
+    @property
+    def lines(self):
+        return self.written.read().lines
+
+    @property
+    def records(self):
+        return self.written.read().records
+
+    @property
+    def strays(self):
+        return self.written.read().strays
 
     def log(self):
         return ''.join(self.lines)
@@ -179,7 +177,6 @@ class Node(Client):
             self.process.kill()
             self.process.wait()
             raise AssertionError(f'did not end in {seconds} s:\n{self.log()[-4000:]}') from None
-        self.reader.join(5)
         assert not SANITIZED.search(self.log()), self.log()[-8000:]
         assert self.process.returncode == 0, (self.process.returncode, self.log()[-4000:])
         assert self.strays == [], f'log lines that are no JSON: {self.strays[:5]}'

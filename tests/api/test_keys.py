@@ -22,7 +22,7 @@ KEYS = {
 FUNCTIONS = {'echo': 'builtin:echo', 'sleep': 'builtin:sleep'}
 WORDS = {'{name}': 'echo', '{path}': 'a', '{id}': 'order-17', '{modelGuid}': 'echo',
          '{entryGuid}': '018f3a5e-7c21-8abc-9def-00112233aabb', '{deployment}': 'echo',
-         '{slug}': 'gone'}
+         '{namespace}': 'openfaas-fn', '{slug}': 'gone'}
 GHOST = '018f3a5e-7c21-8abc-9def-00112233aabb'
 
 
