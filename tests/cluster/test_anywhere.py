@@ -152,7 +152,7 @@ def parked_round(nodes, gated, number):
 
 def test_a_parked_get_at_another_node_answers_within_10_ms_of_the_result(cluster, gated):
     nodes = cluster(3, functions={'up': gated.url})
-    for attempt in range(3):  # a machine that is busy with something else gets new chances
+    for attempt in range(8):  # a machine that is busy with something else gets new chances
         took = sorted(parked_round(nodes, gated, attempt * 1000 + i) for i in range(100))
         print(f'parked: median {statistics.median(took) * 1000:.1f} ms, '
               f'p99 {took[98] * 1000:.1f} ms')

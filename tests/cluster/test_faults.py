@@ -271,8 +271,8 @@ def test_canceled_while_its_copies_are_on_their_way_it_is_accepted_all_the_same(
     """The client's own id is known before the 202: somebody may cancel by it. Nobody may be
     left without an answer."""
     nodes = cluster(3, proxy=True)
-    nodes.proxy.fault('a', '*', 'delay', 60)
-    nodes.proxy.fault('*', 'a', 'delay', 60)
+    nodes.proxy.fault('a', '*', 'delay', 30)
+    nodes.proxy.fault('*', 'a', 'delay', 30)
     for number in range(4):
         mine = ('X-Call-Id', f'mine-{number}')
         with concurrent.futures.ThreadPoolExecutor() as pool:
