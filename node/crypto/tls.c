@@ -202,7 +202,7 @@ static int use_authority(const struct tls *t, struct made *m, struct errmsg *em)
 static int on_choose_protocol(SSL *ssl, const unsigned char **out, unsigned char *size,
                               const unsigned char *offered, unsigned offered_size, void *owner)
 {
-    static const unsigned char ours[] = "\x08http/1.1";
+    static const unsigned char ours[] = "\x08http/1.1\x08http/1.0";
     (void)ssl;
     (void)owner;
     unsigned char *chosen;

@@ -2,7 +2,7 @@
  * connection as a function of bytes (struct tls_session). Who owns a session moves the sealed
  * bytes and says when it took too long; sessions of both sides can be tried in one process.
  *
- *   TLS_FOR_CLIENTS  HTTPS: TLS 1.2 and 1.3, our certificate, ALPN http/1.1, no tickets
+ *   TLS_FOR_CLIENTS  HTTPS: TLS 1.2 and 1.3, our certificate, ALPN http/1.1 and 1.0, no tickets
  *   TLS_FOR_PEERS    the cluster's links: TLS 1.3 only, both sides prove themselves, with one
  *                    of the keyring's secrets (external PSK, RFC 8446 4.2.11, always with a
  *                    fresh key exchange: psk_dhe_ke), or with certificates that one authority

@@ -74,6 +74,18 @@ def test_tls_1_2_and_1_3_are_served(node, version):
     assert time.time() + 86400 < node.metrics()[ends] < time.time() + 3 * 86400
 
 
+def test_http_1_0_is_chosen_too(node):
+    """HTTP/1.0 is served, so a client that offers nothing else by ALPN (curl --http1.0) is"""
+    for offered, chosen in ((['http/1.0'], 'http/1.0'), (['http/1.0', 'http/1.1'], 'http/1.1'),
+                            (['h2', 'http/1.0'], 'http/1.0')):
+        context = client_context()
+        context.set_alpn_protocols(offered)
+        with Raw(Door(node.api, context)) as raw:
+            assert raw.socket.selected_alpn_protocol() == chosen
+            raw.send('GET /healthz HTTP/1.0\r\n\r\n')
+            assert raw.answer().status == 200
+
+
 @pytest.mark.parametrize('size', [0, 1, 16384, 16385, 100_000, 12 << 20])
 def test_bodies_of_every_size_go_both_ways(node, size):
     body = os.urandom(min(size, 1 << 20)) * (size // (1 << 20) or 1)
