@@ -56,6 +56,7 @@ def front(full, tmp_path):
             return ask('GET', '/healthz').status == 200
         except (ConnectionRefusedError, socket.timeout):
             return False
+    ask.address = ('127.0.0.1', port)
     full.until(serves, 10, 'haproxy')
     yield ask
     process.terminate()
@@ -79,3 +80,27 @@ def test_what_a_full_cluster_holds_can_be_collected(full, front):
         assert (answer.status, len(answer.body)) == (200, 100_000)
     full.wait_ready()
     full.until(lambda: front('POST', '/v1/functions/echo', b'f').status == 202, 5, 'new work')
+
+
+@pytest.mark.parametrize('route', ['/v1/callbacks/{}?wait=20000',
+                                   '/async-function/{}?wait=20000',
+                                   '/API/invoke/entityanalysismodel/callback/{}?timeout=20000'])
+def test_a_client_that_leaves_while_it_waits_takes_nothing(front, route):
+    """The client goes away before the last byte ...: the callback is collectable again"""
+    guid = front('POST', '/v1/functions/sleep?ms=900', b'late').json()['id']
+    with socket.create_connection(front.address) as leaving:
+        leaving.sendall(f'GET {route.format(guid)} HTTP/1.1\r\nHost: x\r\n\r\n'.encode())
+        time.sleep(0.4)
+    time.sleep(1)
+    answer = front('GET', f'/v1/callbacks/{guid}?wait=3000')
+    assert (answer.status, answer.body) == (200, b'late')
+
+
+def test_who_ends_its_side_only_is_answered(front):
+    """Not so where nothing can be lost: `half_close_ms` is the node's to grant"""
+    with socket.create_connection(front.address) as half:
+        half.sendall(b'POST /v1/functions/echo HTTP/1.1\r\nHost: x\r\nConnection: close\r\n'
+                     b'Content-Length: 2\r\n\r\nhi')
+        half.shutdown(socket.SHUT_WR)
+        half.settimeout(5)
+        assert half.recv(4096).startswith(b'HTTP/1.1 200 ')
