@@ -128,8 +128,8 @@ static int choose_address(struct peering *p, const struct config *config, struct
     }
     if (interface_address(host) != 0) {
         return err_set(em, ERR_NOTFOUND,
-                       "cluster.advertise: this machine has no address but loopback; say "
-                       "where peers reach it");
+                       "cluster.advertise: this machine has no address but loopback and "
+                       "link-local ones; say where peers reach it");
     }
     snprintf(p->advertise, sizeof p->advertise, "%s%.*s", host, BYTES_ARG(rest));
     return 0;

@@ -1,5 +1,6 @@
 #include "io/interface.h"
 
+#include <arpa/inet.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <uv.h>
@@ -17,12 +18,22 @@ static bool print(char out[INTERFACE_TEXT_MAX], const uv_interface_address_t *a)
     return true;
 }
 
+/* 169.254.0.0/16 (RFC 3927), fe80::/10 (RFC 4291 2.5.6): means nothing on another link, or
+ * without the name of an interface. */
+static bool is_link_local(const uv_interface_address_t *a)
+{
+    if (a->address.address4.sin_family == AF_INET) {
+        return ntohl(a->address.address4.sin_addr.s_addr) >> 16 == 0xa9fe;
+    }
+    return IN6_IS_ADDR_LINKLOCAL(&a->address.address6.sin6_addr);
+}
+
 static bool find(char out[INTERFACE_TEXT_MAX], const uv_interface_address_t *all, int count,
                  int family)
 {
     for (int i = 0; i < count; i++) {
         if (!all[i].is_internal && all[i].address.address4.sin_family == family &&
-            print(out, &all[i])) {
+            !is_link_local(&all[i]) && print(out, &all[i])) {
             return true;
         }
     }

@@ -7,7 +7,8 @@
 
 #define INTERFACE_TEXT_MAX 64u /* bytes, terminator included */
 
-/* The first address that is not loopback, IPv4 before IPv6, as text; IPv6 in brackets.
+/* The first address that is neither loopback nor link-local, IPv4 before IPv6, as text; IPv6 in
+ * brackets.
  * ERR_NOTFOUND: there is none. ERR_IO: the system does not tell. */
 int interface_address(char out[INTERFACE_TEXT_MAX]);
 

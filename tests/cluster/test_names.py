@@ -1,6 +1,10 @@
-"""Nodes that find each other by a name (`cluster.seeds: dns:NAME:PORT`), as the pods of a
+"""Where nodes find each other, and what they tell of themselves.
+
+Nodes that find each other by a name (`cluster.seeds: dns:NAME:PORT`), as the pods of a
 headless service do: each has an address of its own, all the same port, and one that comes back
-has another address. The nodes share a hosts file in mount namespaces; that takes root."""
+has another address. The nodes share a hosts file in mount namespaces; that takes root.
+"""
+import json
 import os
 import shutil
 import stat
@@ -151,3 +155,33 @@ def test_an_address_that_another_pod_had_is_the_new_one_s(pods):
     pods.wait_members('abc', seconds=15)
     pods.wait_ready()
     assert pods.collect('a', pods.post('b', body=b'new'), wait=3000).body == b'new'
+
+
+# Two interfaces, the first of which has nothing but link-local addresses.
+NETWORK = """
+ip link set lo up
+ip link add one type veth peer name left && ip link set one up && ip link set left up
+ip link add two type veth peer name right && ip link set two up && ip link set right up
+ip addr add 169.254.7.7/16 dev one
+ip -6 addr add {0} dev two nodad
+"""
+ASK = """
+{1} --cluster '[::]:0' --set cluster.insecure=true --listen 127.0.0.1:8080 2>{2} &
+for i in $(seq 100); do curl -sf http://127.0.0.1:9090/v1/cluster && break; sleep 0.1; done
+kill $!
+wait
+"""
+
+
+def test_a_node_that_listens_everywhere_tells_an_address_that_others_can_dial(tmp_path):
+    """cluster.advertise: the bound address; of all addresses not one that is link-local"""
+    address = 'fd00::5'
+    script = (NETWORK + ASK).format(address + '/64', node_module.BINARY, tmp_path / 'log')
+    if not namespaces_are_had() or not shutil.which('ip') or subprocess.run(
+            ['unshare', '--net', 'bash', '-ec', NETWORK.format(address + '/64')],
+            capture_output=True, check=False).returncode != 0:
+        pytest.skip('network namespaces need root, iproute2 and veth')
+    done = subprocess.run(['unshare', '--net', 'bash', '-c', script], capture_output=True,
+                          text=True, timeout=60, check=False)
+    member, = json.loads(done.stdout)['members']
+    assert member['address'].startswith(f'[{address}]:'), member
