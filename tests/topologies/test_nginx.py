@@ -1,6 +1,7 @@
 """deploy/nginx/callbackd.conf keeps what it promises: what it asks again and what never, and
 that clients notice nothing of a node that dies or is restarted which they could not mend."""
 import itertools
+import socket
 import threading
 import time
 
@@ -101,6 +102,35 @@ def test_whoever_finds_nobody_listening_is_passed_on(nginx, breakers):
         answer = front.call('POST', '/x', b'%d' % i)
         assert (answer.status, answer.body) == (200, b'%d' % i)
     assert asked(breakers) == 12
+
+
+class Hole:
+    """Where connections neither come about nor are refused, as on a machine that is gone."""
+
+    def __init__(self):
+        self.listener = socket.socket()
+        self.listener.bind(('127.0.0.1', 0))
+        self.listener.listen(0)
+        self.waiting = [socket.socket() for _ in range(3)]  # more than its queue takes
+        for one in self.waiting:
+            one.setblocking(False)
+            one.connect_ex(self.listener.getsockname())
+
+    def close(self):
+        for one in (self.listener, *self.waiting):
+            one.close()
+
+
+def test_whoever_finds_a_machine_gone_is_passed_on_within_seconds(nginx, breakers):
+    breakers[2].on('/x', lambda seen: (200, [], seen.body))
+    holes = [Hole(), Hole()]
+    front = nginx([*(one.listener.getsockname() for one in holes), *addresses(breakers[2:])])
+    begun = time.monotonic()
+    for i in range(6):
+        assert front.call('POST', '/x', b'%d' % i).body == b'%d' % i
+    assert asked(breakers) == 6 and time.monotonic() - begun < 8
+    for one in holes:
+        one.close()
 
 
 def test_no_node_at_all_is_told_as_a_node_would_tell_it(nginx):
