@@ -290,6 +290,7 @@ static uint64_t end_late_links(struct cluster *c)
         uint64_t due = link->opened_at_ms + (link->is_ours ? DIAL_MS : LINKS_GREETING_MS);
         if (c->now_ms >= due) {
             links_give_up(c, link, "no greeting in time");
+            after = ms->links.next; /* the one that it was to renew has ended with it */
         } else {
             next = due < next ? due : next;
         }
