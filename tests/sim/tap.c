@@ -245,19 +245,33 @@ static void seats_told(struct host *voter, const struct msg_turn *m)
     }
 }
 
-/* Sent again, it may find the heir voting already. */
-static void seats_left(struct sim *s, uint32_t leaver, const struct msg_seat *m)
+static bool tells_of(const struct msg_seat *m, const struct msg_claim_no *no)
 {
-    struct record *r = truth_find(s, &m->guid);
+    bool tells = false;
+    for (uint32_t i = 0; i < m->count; i++) {
+        tells = tells || same_no(&m->at[i].no, no);
+    }
+    return tells;
+}
+
+/* Sent again, it may find the heir voting already. What the leaver had of its own votes and
+ * does not tell of, it has given back to itself. */
+static void seats_left(const struct host *leaver, const struct msg_seat *m)
+{
+    struct record *r = truth_find(leaver->sim, &m->guid);
     struct tap_term *t = r == NULL ? NULL : term_of(tap_of(r), &m->term);
     if (t != NULL) {
         r->tap->given_term = (uint32_t)(t - r->tap->terms);
     }
     for (uint32_t i = 0; i < MSG_ARBITERS_MAX && t != NULL; i++) {
         struct tap_vote *v = &t->votes[i];
-        if ((m->seats >> i & 1u) != 0 && (v->voter == 0 || v->voter == leaver)) {
-            v->voter = VOTER_NONE;
+        bool is_left =
+            (m->seats >> i & 1u) != 0 && (v->voter == 0 || v->voter == leaver->incarnation);
+        bool is_own = guid_equal(&v->no.node, &leaver->node_id);
+        if (is_left && is_own && !tells_of(m, &v->no)) {
+            v->no = (struct msg_claim_no){.counter = 0};
         }
+        v->voter = is_left ? VOTER_NONE : v->voter;
     }
 }
 
@@ -361,7 +375,7 @@ void tap_sent(struct host *from, const struct msg *m)
         break;
     case MSG_SEAT:
         learn_places(from->sim, &m->seat);
-        seats_left(from->sim, from->incarnation, &m->seat);
+        seats_left(from, &m->seat);
         own_votes_given(from, &m->seat);
         break;
     case MSG_TURN:
