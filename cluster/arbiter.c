@@ -516,16 +516,12 @@ void arbiter_on_release(struct cluster *c, uint16_t from, const struct msg_relea
     }
 }
 
-/* What is left of that span. Never 0, which would be "for good". */
-static uint32_t redeliver_left(uint32_t redeliver_ms, uint64_t aged_ms)
-{
-    return aged_ms < redeliver_ms ? redeliver_ms - (uint32_t)aged_ms : redeliver_ms > 0;
-}
-
 static void on_taken_item(struct cluster *c, uint16_t from, const struct msg_taken_item *item,
                           uint64_t aged_ms)
 {
-    handoff_taken(c, item);
+    struct msg_taken_item left = *item;
+    left.redeliver_ms = outbox_redeliver_left(item->redeliver_ms, aged_ms);
+    handoff_taken(c, &left);
     struct invocation *inv = store_find(c, &item->guid);
     if (inv == NULL) {
         return;
@@ -537,7 +533,7 @@ static void on_taken_item(struct cluster *c, uint16_t from, const struct msg_tak
                                                                         : INVOCATION_COLLECTED,
                               .webhook = (enum webhook_state)(item->webhook & 3),
                               .token = item->token,
-                              .redeliver_ms = redeliver_left(item->redeliver_ms, aged_ms)};
+                              .redeliver_ms = left.redeliver_ms};
     arbiter_taken(c, inv, &t);
 }
 

@@ -10,6 +10,11 @@ void outbox_fini(struct outbox *o)
     *o = (struct outbox){0};
 }
 
+uint32_t outbox_redeliver_left(uint32_t redeliver_ms, uint64_t aged_ms)
+{
+    return aged_ms < redeliver_ms ? redeliver_ms - (uint32_t)aged_ms : redeliver_ms > 0;
+}
+
 static bool grow(struct outbox *o)
 {
     uint32_t room = o->room == 0 ? FIRST_ROOM : o->room * 2;

@@ -10,6 +10,7 @@
 
 struct outbox_item {
     struct msg_taken_item taken; /* RELEASE: guid and counter only */
+    uint64_t since_ms;           /* TAKEN: redeliver_ms counts from then */
     uint64_t sent_at;            /* the lane's flow after it; 0: not sent on this link */
     bool is_release;
 };
@@ -21,6 +22,9 @@ struct outbox {
 };
 
 void outbox_fini(struct outbox *o);
+
+/* What is left of redeliver_ms after that time; never 0, which would be "for good". */
+uint32_t outbox_redeliver_left(uint32_t redeliver_ms, uint64_t aged_ms);
 
 /* False: no memory. */
 bool outbox_add(struct outbox *o, const struct outbox_item *item);

@@ -95,7 +95,10 @@ static bool flush_taken(struct cluster *c, struct member *to)
         return false;
     }
     for (uint32_t i = 0; i < n; i++) {
-        items[i] = outbox_at(o, o->sent + i)->taken;
+        const struct outbox_item *item = outbox_at(o, o->sent + i);
+        items[i] = item->taken;
+        items[i].redeliver_ms =
+            outbox_redeliver_left(items[i].redeliver_ms, c->now_ms - item->since_ms);
     }
     struct msg m = {.kind = MSG_TAKEN};
     m.taken.count = n;
@@ -144,7 +147,7 @@ void send_release(struct cluster *c, uint16_t node, const struct guid *guid, uin
 void send_taken(struct cluster *c, uint16_t node, const struct msg_taken_item *taken)
 {
     struct member *to = members_of_node(c, node);
-    struct outbox_item item = {.taken = *taken};
+    struct outbox_item item = {.taken = *taken, .since_ms = c->now_ms};
     if (to == NULL || !outbox_add(&to->outbox, &item)) {
         return;
     }
