@@ -328,6 +328,9 @@ static enum msg_seat_why take(struct cluster *c, const struct msg_seat *m, uint3
     if (inv->is_over) {
         return SEAT_TAKEN; /* it needs no votes any more */
     }
+    if (m->seats >> inv->arbiter_count != 0) {
+        return SEAT_REFUSED; /* it has no such seats */
+    }
     struct msg_term own;
     terms_tell(c, inv, &own);
     if (!terms_are_same(&own, &m->term) && !terms_is_later(&own, &m->term)) {

@@ -148,6 +148,12 @@ void codec_get_ack(struct codec_in *c, struct msg_ack *m)
     codec_close(&c->in, count, ACK_FIELDS);
 }
 
+/* A status code of HTTP, as every callback has one. */
+static bool is_status(uint16_t status)
+{
+    return status >= 100 && status <= 999;
+}
+
 /* --- CREATE ------------------------------------------------------------------------------- */
 
 static void put_buf_or_nil(struct mp_out *out, struct buf *b)
@@ -212,7 +218,8 @@ void codec_get_create(struct codec_in *c, struct msg_create *m)
     struct bytes headers = mp_in_nil(in) ? bytes_of(NULL, 0) : mp_in_bin(in, REQUEST_HEAD_MAX);
     struct bytes body = mp_in_nil(in) ? bytes_of(NULL, 0) : mp_in_bin(in, MSG_CHUNK_MAX);
     bool has_body = m->has_payload && !m->body_follows;
-    if ((!m->has_payload && headers.size > 0) || body.size != (has_body ? m->body_size : 0)) {
+    if ((!m->has_payload && headers.size > 0) || !is_status(m->status) ||
+        body.size != (has_body ? m->body_size : 0)) {
         mp_in_fail(in);
     }
     codec_close_tenant(in, count, CREATE_FIELDS, &m->tenant);
@@ -316,7 +323,9 @@ void codec_get_payload(struct codec_in *c, struct msg_payload *m)
     m->failed = mp_in_bool(in);
     m->headers = mp_in_bin(in, REQUEST_HEAD_MAX);
     m->chunk = mp_in_bin(in, MSG_CHUNK_MAX);
-    if (m->offset > m->total || m->chunk.size > m->total - m->offset) {
+    bool tells_status = m->of == PAYLOAD_CLAIMED && m->offset == 0;
+    if (m->offset > m->total || m->chunk.size > m->total - m->offset ||
+        (tells_status && !is_status(m->status))) {
         mp_in_fail(in);
     }
     codec_close(in, count, PAYLOAD_FIELDS);

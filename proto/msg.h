@@ -472,7 +472,7 @@ enum msg_seat_why {
     SEAT_TAKEN = 1, /* the receiver votes there from now on; or the entry has ended */
     SEAT_LACKING,   /* the entry is not here, or not whole: send it, then this again */
     SEAT_FULL,      /* no memory now */
-    SEAT_REFUSED,   /* it never will: the receiver is leaving as well */
+    SEAT_REFUSED, /* it never will: the receiver is leaving as well, or there is no such seat */
 };
 
 struct msg_seat_ack {

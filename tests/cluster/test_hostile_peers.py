@@ -10,8 +10,9 @@ import time
 import uuid
 
 import pytest
-from wire import (BULK, CONTROL, FETCH, HELLO, HELLO_OK, PEERS, PING, PONG, REJECT, STATUS,
-                  STATUS_REQ, Peer, frame, pack)
+from wire import (ACCEPT, ACCEPT_ACK, BULK, CONTROL, CREATE, FETCH, HELLO, HELLO_OK, LEAVE,
+                  PEERS, PING, PONG, REJECT, SEAT, SEAT_ACK, STATUS, STATUS_REQ, Peer, frame,
+                  pack)
 
 ROUNDS = 100
 GROWTH_MAX = 12 << 20      # bytes of resident memory
@@ -136,8 +137,7 @@ def test_numbers_that_no_entry_can_have_are_not_looked_for(victim):
     for number in (1 << 40, 1 << 48, 0xffff << 48, (1 << 64) - 1):
         peer.say(FETCH, [home, [number]])
     peer.say(PING, [0])
-    while peer.read()[0] != PONG:
-        pass
+    peer.read_until(PONG)
     peer.close()
     bulk.close()
 
@@ -153,14 +153,36 @@ def test_a_state_that_has_no_name_ends_no_node(victim, state):
 
     client = threading.Thread(target=collect)
     client.start()
-    kind, fields = peer.read()
-    while kind != STATUS_REQ:
-        kind, fields = peer.read()
+    fields = peer.read_until(STATUS_REQ)
     peer.say(STATUS, [fields[0], 1, [guid, None, 1, None], 'echo', 'stranger', b'', state, 0,
                       200, 1, 1, 1, 1, 1, 1, 0, 0])
     client.join()
     peer.close()
     assert answers[0].status == 410, answers
+
+
+def test_votes_of_seats_that_an_entry_has_not_are_not_taken(victim):
+    peer = admitted(victim)
+    guid = os.urandom(16)
+    peer.say(ACCEPT, [[guid, peer.node_id, 1, []], 'echo', 0, 0, 5000, 1, 2, 0, 0, False, b'',
+                      b'', 0, b'POST', b'/', b'', b'', None])
+    peer.read_until(ACCEPT_ACK)
+    peer.say(SEAT, [guid, peer.node_id, 1, 4, False, False, 0,
+                    [[2, False, 1, peer.node_id, 7, None]]])
+    assert peer.read_until(SEAT_ACK)[2] == 4  # it never will
+    peer.say(LEAVE, [True])
+    assert peer.is_ended()
+    time.sleep(2)  # what it left behind is looked through, and forgotten
+
+
+@pytest.mark.parametrize('status', [0, 99, 1000, 1024, 65535])
+def test_a_callback_whose_status_is_none_ends_the_link(victim, status):
+    peer = admitted(victim)
+    before = refused_counts(victim)
+    peer.say(CREATE, [[os.urandom(16), peer.node_id, 1, []], 'echo', 0, 0, 0, 5000, status,
+                      False, 1, 0, False, False, 0, None, None])
+    assert peer.is_ended()
+    assert refused_counts(victim) == before + 1
 
 
 def test_bytes_of_another_protocol_end_the_connection(victim):

@@ -5,7 +5,8 @@ import socket
 import struct
 
 HELLO, HELLO_OK, REJECT, PING, PONG, PEERS, FETCH = 1, 2, 3, 4, 5, 6, 26
-STATUS_REQ, STATUS = 30, 31
+ACCEPT, ACCEPT_ACK, CREATE, LEAVE, STATUS_REQ, STATUS, SEAT, SEAT_ACK = \
+    13, 14, 16, 12, 30, 31, 37, 38
 CONTROL, BULK = 0, 1
 VERSION = 1
 
@@ -114,6 +115,13 @@ class Peer:
         fields, end = unpack(body)
         assert end == len(body)
         return kind, fields
+
+    def read_until(self, wanted):
+        """The fields of the next frame of that kind; what comes before it is passed over."""
+        while True:
+            kind, fields = self.read()
+            if kind == wanted:
+                return fields
 
     def read_exactly(self, size):
         got = b''

@@ -89,6 +89,7 @@ static struct buf *body_of(struct node *n, size_t size)
 static void send_body(struct node *n, struct buf *body)
 {
     struct msg m = {.kind = MSG_CREATE};
+    m.create.status = 200;
     m.create.has_payload = true;
     m.create.body = body;
     m.create.body_size = buf_size(body);

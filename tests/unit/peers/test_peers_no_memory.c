@@ -14,6 +14,7 @@ static void send_bodies(struct node *n, struct buf *body)
 {
     for (uint64_t i = 0; i < BODIES; i++) {
         struct msg m = {.kind = MSG_CREATE};
+        m.create.status = 200;
         m.create.has_payload = true;
         m.create.body = body;
         m.create.body_size = buf_size(body);
