@@ -137,10 +137,11 @@ void entries_end(struct cluster *c, uint16_t origin, uint64_t seq, enum invocati
 void entries_on_deleted(struct cluster *c, uint16_t from, const struct msg_deleted *m)
 {
     (void)from;
-    uint16_t origin = nodes_take(&c->nodes, &m->origin);
+    uint16_t origin = nodes_find(&c->nodes, &m->origin);
     if (origin == 0) {
-        return;
+        return; /* nothing of it is here, and nobody would remember */
     }
+    nodes_share(&c->nodes, origin); /* it may be forgotten with its last entry */
     for (uint32_t i = 0; i < m->count; i++) {
         enum invocation_state end = (enum invocation_state)(m->reasons[i] & 15);
         struct invocation *inv = store_find_seq(c, origin, m->seqs[i]);

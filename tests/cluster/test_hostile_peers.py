@@ -10,9 +10,9 @@ import time
 import uuid
 
 import pytest
-from wire import (ACCEPT, ACCEPT_ACK, BULK, CONTROL, CREATE, FETCH, HELLO, HELLO_OK, LEAVE,
-                  PEERS, PING, PONG, REJECT, SEAT, SEAT_ACK, STATUS, STATUS_REQ, Peer, frame,
-                  pack)
+from wire import (ACCEPT, ACCEPT_ACK, BULK, CONTROL, CREATE, DELETE, FETCH, HELLO, HELLO_OK,
+                  LEAVE, PEERS, PING, PONG, REJECT, SEAT, SEAT_ACK, STATUS, STATUS_REQ, Peer,
+                  frame, pack)
 
 ROUNDS = 100
 GROWTH_MAX = 12 << 20      # bytes of resident memory
@@ -159,6 +159,17 @@ def test_a_state_that_has_no_name_ends_no_node(victim, state):
     client.join()
     peer.close()
     assert answers[0].status == 410, answers
+
+
+def test_ends_of_an_origin_that_nobody_knows_cost_nothing(victim):
+    peer = admitted(victim)
+    began = time.monotonic()
+    for _ in range(300):
+        peer.say(DELETE, [os.urandom(16), [(1 << 27) - 1], b'\4'])
+    peer.say(PING, [0])
+    peer.read_until(PONG)
+    assert time.monotonic() - began < 1
+    peer.close()
 
 
 def test_votes_of_seats_that_an_entry_has_not_are_not_taken(victim):
