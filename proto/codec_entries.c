@@ -106,7 +106,7 @@ void codec_get_accept(struct codec_in *c, struct msg_accept *m)
     struct mp_in *in = &c->in;
     size_t count = codec_open(in, ACCEPT_FIELDS);
     codec_get_entry(in, &m->entry);
-    m->function = mp_in_str(in, MSG_FUNCTION_MAX);
+    m->function = codec_line(in, mp_in_str(in, MSG_FUNCTION_MAX));
     m->created_ago_ms = mp_in_uint(in, UINT64_MAX);
     m->run_left_ms = mp_in_uint(in, UINT64_MAX);
     m->ttl_ms = (uint32_t)mp_in_uint(in, UINT32_MAX);
@@ -115,7 +115,7 @@ void codec_get_accept(struct codec_in *c, struct msg_accept *m)
     m->on_node_loss = (uint8_t)mp_in_uint(in, UINT8_MAX);
     m->id_space = (uint8_t)mp_in_uint(in, UINT8_MAX);
     m->drop_result = mp_in_bool(in);
-    m->client_id = mp_in_bin(in, MSG_KEY_MAX);
+    m->client_id = codec_line(in, mp_in_bin(in, MSG_KEY_MAX));
     m->callback_url = mp_in_bin(in, MSG_URL_MAX);
     m->body_size = mp_in_uint(in, BUF_SIZE_MAX);
     struct request_view view;
@@ -203,7 +203,7 @@ void codec_get_create(struct codec_in *c, struct msg_create *m)
     struct mp_in *in = &c->in;
     size_t count = codec_open(in, CREATE_FIELDS);
     codec_get_entry(in, &m->entry);
-    m->function = mp_in_str(in, MSG_FUNCTION_MAX);
+    m->function = codec_line(in, mp_in_str(in, MSG_FUNCTION_MAX));
     m->created_ago_ms = mp_in_uint(in, UINT64_MAX);
     m->started_ago_ms = mp_in_uint(in, UINT64_MAX);
     m->completed_ago_ms = mp_in_uint(in, UINT64_MAX);

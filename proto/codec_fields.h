@@ -31,6 +31,18 @@ static inline void codec_close(struct mp_in *in, size_t count, size_t known)
     }
 }
 
+/* What becomes the value of a header: no line end in it, nor another control character. */
+static inline struct bytes codec_line(struct mp_in *in, struct bytes text)
+{
+    for (size_t i = 0; i < text.size; i++) {
+        if (text.at[i] < 0x20 || text.at[i] == 0x7f) {
+            mp_in_fail(in);
+            return bytes_of(NULL, 0);
+        }
+    }
+    return text;
+}
+
 /* Whose it is, behind the fields of version 1; no tenant is not sent. */
 static inline void codec_open_out(struct mp_out *out, size_t known, struct bytes tenant)
 {

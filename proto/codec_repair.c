@@ -140,9 +140,9 @@ void codec_get_status(struct codec_in *c, struct msg_status *m)
     m->request = mp_in_uint(in, UINT64_MAX);
     m->answer = (uint8_t)mp_in_uint(in, UINT8_MAX);
     codec_get_entry(in, &m->entry);
-    m->function = mp_in_str(in, MSG_FUNCTION_MAX);
+    m->function = codec_line(in, mp_in_str(in, MSG_FUNCTION_MAX));
     m->node_name = mp_in_str(in, MSG_NAME_MAX);
-    m->client_id = mp_in_bin(in, MSG_KEY_MAX);
+    m->client_id = codec_line(in, mp_in_bin(in, MSG_KEY_MAX));
     m->state = (uint8_t)mp_in_uint(in, UINT8_MAX);
     m->webhook = (uint8_t)mp_in_uint(in, UINT8_MAX);
     m->result_status = (uint16_t)mp_in_uint(in, UINT16_MAX);

@@ -196,6 +196,24 @@ def test_a_callback_whose_status_is_none_ends_the_link(victim, status):
     assert refused_counts(victim) == before + 1
 
 
+@pytest.mark.parametrize('function,client_id', [('echo', b'a\r\nSet-Cookie: b'),
+                                                ('a\nb', b''), ('echo\x7f', b'')])
+def test_a_name_that_would_break_a_header_ends_the_link(victim, function, client_id):
+    for kind in (ACCEPT, CREATE, STATUS):
+        peer = admitted(victim)
+        before = refused_counts(victim)
+        entry = [os.urandom(16), peer.node_id, 1, []]
+        peer.say(kind, {
+            ACCEPT: [entry, function, 0, 0, 5000, 1, 2, 0, 0, False, client_id, b'', 0, b'POST',
+                     b'/', b'', b'', None],
+            CREATE: [entry, function if client_id == b'' else 'a\nb', 0, 0, 0, 5000, 200, False,
+                     1, 0, False, False, 0, None, None],
+            STATUS: [1, 1, entry, function, 'stranger', client_id, 0, 0, 200, 1, 1, 1, 1, 1, 1,
+                     0, 0]}[kind])
+        assert peer.is_ended()
+        assert refused_counts(victim) == before + 1, kind
+
+
 def test_bytes_of_another_protocol_end_the_connection(victim):
     for hostile in [b'GET / HTTP/1.1\r\nHost: x\r\n\r\n',
                     b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc", b"SSH-2.0-OpenSSH_9.2\r\n",
