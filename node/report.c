@@ -136,7 +136,7 @@ void report_queues_print(struct bytes report, struct report_sums *sums, struct t
         first = false;
         struct report_sum *sum = sum_of(sums, name);
         for (uint32_t n = 0; n < REPORT_NUMBERS && sum != NULL; n++) {
-            sum->number[n] += number[n];
+            sum->number[n] = (int64_t)((uint64_t)sum->number[n] + (uint64_t)number[n]);
         }
     }
     text_add_char(out, '}');

@@ -52,6 +52,9 @@ int codec_decode(struct msg *out, const struct frame *f, struct codec_arrays *ar
 {
     struct codec_in c = {.in = mp_in_of(f->body), .arrays = arrays, .budget = budget};
     *out = (struct msg){0};
+    if (f->sent_ms >= FRAME_SENT_END) {
+        return ERR_MALFORMED;
+    }
     if (!get(&c, out, f->type)) {
         return ERR_NOTFOUND;
     }

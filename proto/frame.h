@@ -15,7 +15,8 @@
 
 #include "base/bytes.h"
 
-#define FRAME_HEAD_SIZE 16u /* with the length itself */
+#define FRAME_HEAD_SIZE 16u                 /* with the length itself */
+#define FRAME_SENT_END  ((uint64_t)1 << 62) /* no clock goes so far: differences are safe */
 
 struct frame {
     uint8_t type;

@@ -11,8 +11,8 @@ import uuid
 
 import pytest
 from wire import (ACCEPT, ACCEPT_ACK, BULK, CONTROL, CREATE, DELETE, FETCH, HELLO, HELLO_OK,
-                  LEAVE, PEERS, PING, PONG, REJECT, SEAT, SEAT_ACK, STATUS, STATUS_REQ, Peer,
-                  frame, pack)
+                  LEAVE, PEERS, PING, PONG, REJECT, REPORT, SEAT, SEAT_ACK, STATUS, STATUS_REQ,
+                  SURVEY, Peer, frame, pack)
 
 ROUNDS = 100
 GROWTH_MAX = 12 << 20      # bytes of resident memory
@@ -212,6 +212,28 @@ def test_a_name_that_would_break_a_header_ends_the_link(victim, function, client
                      0, 0]}[kind])
         assert peer.is_ended()
         assert refused_counts(victim) == before + 1, kind
+
+
+@pytest.mark.parametrize('sent_ms', [1 << 62, 1 << 63, (1 << 64) - 1])
+def test_a_time_that_no_clock_shows_ends_the_link(victim, sent_ms):
+    peer = admitted(victim)
+    before = refused_counts(victim)
+    peer.send(frame(PING, pack([0]), sent_ms))
+    assert peer.is_ended()
+    assert refused_counts(victim) == before + 1
+
+
+def test_counts_that_are_lies_are_shown_and_no_more(victim):
+    peer = admitted(victim)
+    views = []
+    asker = threading.Thread(
+        target=lambda: views.append(victim.admin_call('GET', '/v1/queues').json()))
+    asker.start()
+    request = peer.read_until(SURVEY)[0]
+    line = b'q echo' + b' 9223372036854775807' * 13 + b'\n'
+    peer.say(REPORT, [request, line + line + b'q \xff"\\' + b' 1' * 13 + b'\n'])
+    asker.join()
+    assert len(views) == 1 and {'a', 'stranger'} <= {one['node'] for one in views[0]['nodes']}
 
 
 def test_bytes_of_another_protocol_end_the_connection(victim):
