@@ -57,7 +57,10 @@ static void link_free(struct peer_link *k)
     struct peers *p = k->owner;
     list_remove(&k->by_number);
     list_remove(&k->in_turn);
-    assert(list_is_empty(&k->pending));
+    if (!list_is_empty(&k->pending)) {
+        list_remove(&k->pending); /* from `refused`: the others it leaves by peer_link_end() */
+        p->refused_count--;
+    }
     dns_lookup_cancel(&k->lookup);
     timer_close(&k->timer);
     peer_stream_close(&k->stream);
@@ -146,6 +149,17 @@ static bool linger(struct peer_link *k)
     return true;
 }
 
+/* Strangers may come faster than they go: then the first of them has had its time. */
+static void join_refused(struct peer_link *k)
+{
+    struct peers *p = k->owner;
+    if (p->refused_count >= LINK_PENDING_MAX) {
+        link_free(list_item(p->refused.next, struct peer_link, pending));
+    }
+    list_push_back(&p->refused, &k->pending);
+    p->refused_count++;
+}
+
 void peer_link_retire(struct peer_link *k, uint64_t linger_ms)
 {
     assert(k->state == LINK_ENDED);
@@ -156,8 +170,12 @@ void peer_link_retire(struct peer_link *k, uint64_t linger_ms)
         return;
     }
     k->state = LINK_LINGERING;
-    if (linger(k)) {
-        timer_start(k->timer, linger_ms);
+    if (!linger(k)) {
+        return;
+    }
+    timer_start(k->timer, linger_ms);
+    if (k->accepted && k->traffic == NULL) { /* it never was up */
+        join_refused(k);
     }
 }
 

@@ -26,7 +26,7 @@
 #include "proto/codec.h"
 
 #define LINK_BUCKETS         64u
-#define LINK_PENDING_MAX     64u   /* accepted links without a HELLO */
+#define LINK_PENDING_MAX     64u   /* accepted links without a HELLO; and refused ones */
 #define LINK_DIAL_MS         2000u /* from DIAL to connected, names included */
 #define LINK_LINGER_MS       1000u /* after CLUSTER_CLOSE */
 #define LINK_FAREWELL_MS     200u  /* after peers_close() */
@@ -46,8 +46,9 @@ struct peer_link {
     enum link_end why; /* from ENDED on */
     enum msg_lane lane;
     bool accepted, is_up, blocked, over_mark;
-    struct list by_number, in_turn, pending; /* in_turn: in `dirty` or in `ended` */
-    struct peer_stream *stream;              /* NULL: none yet, or no more */
+    struct list by_number, in_turn; /* in_turn: in `dirty` or in `ended` */
+    struct list pending;            /* in `pending` or in `refused` */
+    struct peer_stream *stream;     /* NULL: none yet, or no more */
     struct timer *timer;
     struct frame_reader reader;
     struct frame_queue queue;
@@ -73,7 +74,8 @@ struct peers {
     struct list dirty;   /* have something to write */
     struct list ended;   /* the core is to be told */
     struct list pending; /* accepted and not up, the oldest first */
-    size_t pending_count, link_count, up_count;
+    struct list refused; /* of them, those that linger; likewise */
+    size_t pending_count, refused_count, link_count, up_count;
     uint64_t last_incoming;
     uint64_t stillborn[PEERS_STILLBORN_MAX]; /* links that the core is to be told of */
     size_t stillborn_count;

@@ -182,6 +182,7 @@ int peers_open(struct peers **out, struct loop *l, const struct peers_config *co
     list_init(&p->dirty);
     list_init(&p->ended);
     list_init(&p->pending);
+    list_init(&p->refused);
     int rc = open_parts(p, em);
     if (rc != 0) {
         peers_close(&p);

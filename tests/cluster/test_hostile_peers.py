@@ -270,6 +270,24 @@ def test_hundreds_of_strangers_do_not_keep_a_node_out(cluster):
         one.close()
 
 
+def descriptors(node):
+    return len(os.listdir(f'/proc/{node.process.pid}/fd'))
+
+
+def test_refused_strangers_that_stay_are_not_waited_for(victim):
+    before = descriptors(victim)
+    strangers = []
+    for _ in range(400):
+        stranger = Peer(victim.cluster)
+        stranger.hello(cluster='another')
+        assert stranger.read()[0] == REJECT
+        strangers.append(stranger)
+    assert descriptors(victim) - before < 200
+    for one in strangers:
+        assert one.is_ended()
+        one.close()
+
+
 def test_peer_that_never_reads_costs_a_bounded_amount(cluster):
     nodes = cluster(2, tls=False, settings={'cluster.accept_acks': 0})
     node = nodes['a']
