@@ -13,6 +13,7 @@ enum {
     BITS_MAX = 65536,   /* in one digest; more go in the next ones */
     HOLES_MAX = 1024,   /* remembered at a time */
     HOLES_MS = 200,     /* what is on its way is no hole */
+    OVER_MAX = 64,      /* ends told in answer to one digest */
     BODIES_MS = 1000,   /* from one lot of bodies to the next */
     BODIES_STEP = 1024, /* entries looked at in one call */
     BODIES_STEP_MS = 10,
@@ -197,6 +198,40 @@ static void drop_ended(struct cluster *c, uint16_t origin, uint64_t first, uint6
     }
 }
 
+struct seqs_over {
+    uint64_t at[OVER_MAX];
+    uint32_t count;
+};
+
+/* Ready at home, and over here. */
+static void add_over(const struct cluster *c, uint16_t origin, uint64_t first, uint64_t ready,
+                     struct seqs_over *over)
+{
+    uint64_t ended, known;
+    seqmap_bits(&nodes_at(&c->nodes, origin)->seqs, first, &ended, &known);
+    for (uint64_t both = ready & ended; both != 0 && over->count < OVER_MAX; both &= both - 1) {
+        over->at[over->count++] = first + (uint32_t)__builtin_ctzll(both);
+    }
+}
+
+/* What was collected while the home was held for dead: nobody may have told it. Of other ends
+ * it knows best itself. */
+static void tell_collected(struct cluster *c, const struct member *home,
+                           const struct seqs_over *over)
+{
+    const struct tomb *tombs[OVER_MAX];
+    tombs_of(&c->tombs, home->node, over->at, tombs, over->count);
+    for (uint32_t i = 0; i < over->count; i++) {
+        if (tombs[i] != NULL && tombs[i]->state == INVOCATION_COLLECTED) {
+            struct msg_taken_item item = {.guid = tombs[i]->guid,
+                                          .no = {.node = c->config.node_id},
+                                          .state = INVOCATION_COLLECTED,
+                                          .webhook = tombs[i]->webhook};
+            send_taken(c, home->node, &item);
+        }
+    }
+}
+
 /* False: no memory. */
 static bool note_holes(struct cluster *c, struct member *m, uint64_t first, uint64_t ready)
 {
@@ -223,12 +258,16 @@ void digest_on_digest(struct cluster *c, struct member *from, const struct msg_d
     }
     drop_below(c, from->node, m->low);
     bool had_holes = from->hole_count > 0;
+    struct seqs_over over = {.count = 0};
     for (uint32_t at = 0; at < m->bit_count; at += 64) {
-        drop_ended(c, from->node, m->from + at, word_of(m->ended, at));
+        uint64_t ended = word_of(m->ended, at), ready = word_of(m->ready, at) & ~ended;
+        drop_ended(c, from->node, m->from + at, ended);
+        add_over(c, from->node, m->from + at, ready, &over);
         if (!had_holes && !note_holes(c, from, m->from + at, word_of(m->ready, at))) {
             return;
         }
     }
+    tell_collected(c, from, &over);
     if (from->hole_count > 0 && !had_holes) {
         from->holes_at_ms = c->now_ms + HOLES_MS;
         members_wake_for(c, TEND_DIGEST, from->holes_at_ms);

@@ -393,15 +393,23 @@ uint64_t takeover_tick(struct cluster *c)
 /* --- offers ---------------------------------------------------------------------------------
  */
 
-/* Time is over for everybody, and who owns it counts that: it is not told. Returns how many are
- * left. */
-static uint32_t leave_out_expired(uint64_t *seqs, uint8_t *reasons, uint32_t count)
+/* How they ended, where that is remembered. Time is over for everybody, and who owns it counts
+ * that: what has expired is not told. Returns how many are left. */
+static uint32_t find_reasons(struct cluster *c, uint16_t origin, uint64_t *seqs,
+                             uint8_t *reasons, uint32_t count)
 {
+    const struct tomb **tombs = effects_scratch(&c->effects, count * sizeof *tombs);
+    if (tombs == NULL) {
+        return 0;
+    }
+    tombs_of(&c->tombs, origin, seqs, tombs, count);
     uint32_t kept = 0;
     for (uint32_t i = 0; i < count; i++) {
-        if (reasons[i] != INVOCATION_EXPIRED) {
+        /* 0: over, and forgotten how */
+        uint8_t reason = tombs[i] == NULL ? 0 : tombs[i]->state;
+        if (reason != INVOCATION_EXPIRED) {
             seqs[kept] = seqs[i];
-            reasons[kept++] = reasons[i];
+            reasons[kept++] = reason;
         }
     }
     return kept;
@@ -414,9 +422,8 @@ static void tell_ended(struct cluster *c, struct member *to, const struct guid *
     if (count == 0 || reasons == NULL) {
         return;
     }
-    memset(reasons, INVOCATION_QUEUED, count); /* over, and forgotten how */
-    tombs_ends_of(&c->tombs, nodes_find(&c->nodes, origin), ended, reasons, count);
-    count = leave_out_expired(ended, reasons, count);
+    uint16_t node = nodes_find(&c->nodes, origin);
+    count = find_reasons(c, node, ended, reasons, count);
     if (count == 0) {
         return;
     }

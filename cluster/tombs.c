@@ -9,7 +9,7 @@
 #define CHUNK_SIZE    (256u * 1024u)
 #define CHUNK_ITEMS   (CHUNK_SIZE / sizeof(struct tomb))
 #define SHARE         8      /* of the budget, at most one in so many */
-#define LOOKED_AT_MAX 65536u /* by tombs_ends_of(): a few milliseconds */
+#define LOOKED_AT_MAX 65536u /* by tombs_of(): a few milliseconds */
 
 /* A running number as a handle: 31 bits of it, never 0. */
 #define TURN_MASK 0x7fffffffu
@@ -156,16 +156,17 @@ static uint32_t index_of(const uint64_t *seqs, uint32_t count, uint64_t seq)
     return low < count && seqs[low] == seq ? low : count;
 }
 
-void tombs_ends_of(const struct tombs *ts, uint16_t origin, const uint64_t *seqs, uint8_t *ends,
-                   uint32_t count)
+void tombs_of(const struct tombs *ts, uint16_t origin, const uint64_t *seqs,
+              const struct tomb **out, uint32_t count)
 {
     uint64_t left = ts->end - ts->first < LOOKED_AT_MAX ? ts->end - ts->first : LOOKED_AT_MAX;
     uint32_t found = 0;
+    memset(out, 0, count * sizeof *out);
     for (uint64_t number = ts->end; left > 0 && found < count; left--) {
         const struct tomb *t = tomb_at(ts, --number);
         uint32_t i = t->origin == origin ? index_of(seqs, count, t->seq) : count;
         if (i < count) {
-            ends[i] = t->state;
+            out[i] = t;
             found++;
         }
     }

@@ -43,10 +43,10 @@ bool tombs_add(struct tombs *ts, const struct tomb *t);
 /* NULL: none. Valid until the next call that is not a question. */
 struct tomb *tombs_find(const struct tombs *ts, const struct guid *guid);
 
-/* How each of those numbers of one origin has ended, as far as the younger tombstones tell;
- * what they do not tell stays as it is in `ends` (enum invocation_state). `seqs` rise. */
-void tombs_ends_of(const struct tombs *ts, uint16_t origin, const uint64_t *seqs, uint8_t *ends,
-                   uint32_t count);
+/* Those of these numbers of one origin, as far as they are among the younger ones; NULL where
+ * there is none. `seqs` rise. Valid as above. */
+void tombs_of(const struct tombs *ts, uint16_t origin, const uint64_t *seqs,
+              const struct tomb **out, uint32_t count);
 
 /* NULL: there are none. */
 const struct tomb *tombs_oldest(const struct tombs *ts);
