@@ -3,6 +3,7 @@
 #include "cluster/accept.h"
 #include "cluster/claims.h"
 #include "cluster/entrust.h"
+#include "cluster/handoff.h"
 #include "cluster/ops.h"
 #include "cluster/payload.h"
 #include "cluster/publish.h"
@@ -145,12 +146,22 @@ void takeover_timeout(struct cluster *c, struct op *op, struct invocation *inv)
     }
 }
 
+/* The heir may have its copy already, with the attempts as they were then. */
+static void pass_exec_on(struct cluster *c, const struct member *from, const struct msg_exec *m)
+{
+    uint16_t heir = handoff_heir(c);
+    if (heir != 0 && heir != from->node) {
+        send_control(c, heir, &(struct msg){.kind = MSG_EXEC, .exec = *m});
+    }
+}
+
 void takeover_on_exec(struct cluster *c, struct member *from, const struct msg_exec *m)
 {
     if (guid_equal(&m->executor, &c->config.node_id)) {
         entrust_on_exec(c, from, m);
         return;
     }
+    pass_exec_on(c, from, m);
     struct invocation *inv = store_find(c, &m->guid);
     if (inv != NULL && !inv_is_ready(inv) && m->attempt > inv->attempt) {
         inv->attempt = m->attempt;
