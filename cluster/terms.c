@@ -116,7 +116,8 @@ void terms_take_chosen(struct cluster *c, struct invocation *inv)
     x->is_chosen = true;
     x->begun = 0;
     for (uint32_t i = 0; i < inv->arbiter_count; i++) {
-        if (x->voters[i] == SELF && !inv_has_seat(inv, i)) {
+        bool may = !c->is_draining; /* else what it lacks may be its heir's already */
+        if (x->voters[i] == SELF && !inv_has_seat(inv, i) && may) {
             inv->seats = (inv->seats | 1u << i) & 7u;
             c->is_heir = true;
         }

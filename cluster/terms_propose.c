@@ -154,11 +154,13 @@ static void look(struct cluster *c, const struct invocation *inv)
     }
 }
 
-/* Both other seats are this node's. */
+/* Both other seats are this node's, unless it has given them to an heir meanwhile. */
 static void move_alone(struct cluster *c, struct op *op, struct invocation *inv)
 {
     struct msg_term term = next_term(c, op, inv);
-    if (terms_move(c, inv, &term)) {
+    if (!terms_is_majority(inv, inv->seats & ~(1u << op->source))) {
+        terms_op_over(c, op, inv);
+    } else if (terms_move(c, inv, &term)) {
         chosen(c, op, inv);
     } else {
         ops_set_timer(c, op, c->now_ms + HELD_MS);
