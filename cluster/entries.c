@@ -57,12 +57,19 @@ static void take_payload(struct cluster *c, uint16_t from, struct invocation *in
         return;
     }
     if (m->body_follows) {
-        struct payload_coming body = {
-            .guid = inv->guid, .of = PAYLOAD_RESULT, .size = m->body_size, .headers = headers};
+        struct payload_coming body = {.guid = inv->guid,
+                                      .of = PAYLOAD_RESULT,
+                                      .size = m->body_size,
+                                      .headers = headers,
+                                      .status = m->status,
+                                      .failed = m->failed};
         payload_expect(c, from, &body);
         return;
     }
-    struct result r = {.headers = headers, .body = m->body == NULL ? NULL : buf_share(m->body)};
+    struct result r = {.status = m->status,
+                       .failed = m->failed,
+                       .headers = headers,
+                       .body = m->body == NULL ? NULL : buf_share(m->body)};
     store_set_payload(c, inv, &r);
 }
 

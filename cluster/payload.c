@@ -16,6 +16,8 @@ struct assembly {
     uint8_t of;
     struct buf *headers, *body;
     uint32_t received;
+    uint16_t status;
+    bool failed;
 };
 
 /* --- sending -------------------------------------------------------------------------------
@@ -111,6 +113,8 @@ bool payload_expect(struct cluster *c, uint16_t from, struct payload_coming *com
     a->from = from;
     a->of = (uint8_t)coming->of;
     a->headers = coming->headers;
+    a->status = coming->status;
+    a->failed = coming->failed;
     list_push_back(&c->assemblies, &a->link);
     return true;
 }
@@ -127,7 +131,8 @@ static void complete(struct cluster *c, struct assembly *a)
         accept_request_complete(c, inv, from, body);
         return;
     }
-    struct result result = {.headers = a->headers, .body = a->body};
+    struct result result = {
+        .status = a->status, .failed = a->failed, .headers = a->headers, .body = a->body};
     a->headers = a->body = NULL;
     assembly_free(a);
     if (inv == NULL || inv->has_payload || inv->is_over || !inv_is_ready(inv)) {

@@ -15,6 +15,8 @@ struct payload_coming {
     enum msg_payload_of of;
     uint64_t size;       /* bytes */
     struct buf *headers; /* taken over */
+    uint16_t status;     /* of a result */
+    bool failed;
 };
 
 /* False: no room. */

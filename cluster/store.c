@@ -346,6 +346,8 @@ void store_set_payload(struct cluster *c, struct invocation *inv, struct result 
         here_take(c, inv);
     }
     take_payload(c, inv, result);
+    inv->state = result->failed ? INVOCATION_FAILED : INVOCATION_SUCCEEDED;
+    inv->status = result->status & 0x3ffu;
     if (inv->is_known) {
         here_add(c, inv);
     }

@@ -68,7 +68,8 @@ void store_accepted(struct cluster *c, struct invocation *inv);
 /* An orphan whose core this node's is from now on: it is told of it, also that it is ready. */
 void store_adopt(struct cluster *c, struct invocation *inv);
 
-/* The payload arrives after the header; references are taken over. */
+/* The payload arrives after the header; references are taken over. It comes with the outcome of
+ * its own execution, which may be another than the header's. */
 void store_set_payload(struct cluster *c, struct invocation *inv, struct result *result);
 
 /* Gone for good, with all that it held: COLLECTED, EXPIRED or CANCELED. `inv` is invalid
