@@ -139,7 +139,9 @@ void truth_check_no_quorum(struct sim *s, const struct record *r, const struct a
     if (!truth_has_room(h, r) || (h != NULL && h->finishing)) {
         return; /* or it serves nobody any more */
     }
-    bool is_kept = a->kind == ASK_CANCEL && r->token_served && r->taken_us == 0;
+    uint64_t kept_us = r->taken_us + s->options.redelivery_ms * 1000ull + M2_US;
+    bool is_kept =
+        a->kind == ASK_CANCEL && r->token_served && (r->taken_us == 0 || s->now_us < kept_us);
     if (is_kept || may_be_dropped(s, r)) {
         return; /* its votes are a token's that may come back; or few voters know of it still */
     }
