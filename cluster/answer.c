@@ -121,7 +121,7 @@ void answer_status(struct cluster *c, const struct op *op, const struct invocati
 /* 0 stays 0; else the span plus one, so that "now" is told from "not known". */
 static uint64_t ago(const struct cluster *c, uint64_t at_ms)
 {
-    return at_ms == 0 ? 0 : (at_ms < c->now_ms ? c->now_ms - at_ms : 0) + 1;
+    return at_ms == 0 ? 0 : span_ms(at_ms, c->now_ms) + 1;
 }
 
 static uint64_t point(const struct cluster *c, uint64_t ago_ms)

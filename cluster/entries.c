@@ -83,7 +83,7 @@ static void become_ready(struct cluster *c, struct invocation *inv, const struct
     inv->attempt = m->attempt;
     inv->webhook = m->webhook & 3u;
     if (m->started_ago_ms > 0) {
-        inv->started = started_at > created ? (uint32_t)(started_at - created) + 1 : 1;
+        inv->started = (uint32_t)span_ms(created, started_at) + 1;
     }
     struct store_result r = {.result = {.status = m->status, .failed = m->failed},
                              .has_payload = whole,

@@ -279,6 +279,14 @@ static inline struct op *op_at(const struct cluster *c, uint32_t handle)
     return pool_at(&c->ops, handle);
 }
 
+/* From one point in time to a later one; else 0. What is older than this node's clock, as of a
+ * machine that has just started, lies before 0 and wraps. */
+static inline uint64_t span_ms(uint64_t from_ms, uint64_t to_ms)
+{
+    int64_t span = (int64_t)(to_ms - from_ms);
+    return span > 0 ? (uint64_t)span : 0;
+}
+
 /* Points in time of an entry, in this node's monotonic milliseconds. */
 static inline uint64_t inv_created_at_ms(const struct cluster *c, const struct invocation *inv)
 {

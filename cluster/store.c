@@ -255,12 +255,11 @@ void store_set_deadline(struct cluster *c, struct invocation *inv, uint64_t at_m
 {
     uint32_t handle = pool_handle(&c->invocations, inv);
     wheel_remove(&c->deadlines, handle);
-    uint64_t created = inv_created_at_ms(c, inv);
     if (at_ms == UINT64_MAX) {
         inv->deadline = DEADLINE_NONE;
         return;
     }
-    uint64_t after = at_ms > created ? at_ms - created : 0;
+    uint64_t after = span_ms(inv_created_at_ms(c, inv), at_ms);
     inv->deadline = (uint32_t)(after < DEADLINE_MAX ? after : DEADLINE_MAX);
     if (inv_is_ready(inv)) {
         wheel_add(&c->deadlines, handle); /* until then it is the core that ends the run */
@@ -270,8 +269,7 @@ void store_set_deadline(struct cluster *c, struct invocation *inv, uint64_t at_m
 static uint32_t span_since(const struct cluster *c, const struct invocation *inv,
                            uint64_t at_ms)
 {
-    uint64_t created = inv_created_at_ms(c, inv);
-    uint64_t after = at_ms > created ? at_ms - created : 0;
+    uint64_t after = span_ms(inv_created_at_ms(c, inv), at_ms);
     return (uint32_t)(after < DEADLINE_MAX ? after : DEADLINE_MAX);
 }
 

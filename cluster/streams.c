@@ -91,7 +91,7 @@ static bool wants_payload(const struct cluster *c, const struct member *m,
 
 static uint64_t ago(const struct cluster *c, uint64_t at_ms)
 {
-    return at_ms < c->now_ms ? c->now_ms - at_ms : 0;
+    return span_ms(at_ms, c->now_ms);
 }
 
 /* What is small holds nothing up, and on the control lane it shares the write with the votes

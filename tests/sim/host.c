@@ -12,6 +12,7 @@
 #define SERVES_ON_US       600000u /* while draining */
 #define MILLION            1000000
 #define TICKS_A_MOMENT_MAX 20000u /* more of them at one moment: the core spins */
+#define BOOT_US            1000000u
 #define CLOCK_BASE_MAX_US  (3ull * 24 * 3600 * MILLION)
 
 /* --- clocks ---------------------------------------------------------------------------- */
@@ -90,7 +91,8 @@ static void give_identity(struct host *h)
     uint64_t bits[2] = {rng_next(rng), rng_next(rng)};
     memcpy(h->node_id.at, bits, sizeof h->node_id.at);
     h->born_us = h->sim->now_us;
-    h->clock_base_us = 5000000 + rng_below(rng, CLOCK_BASE_MAX_US);
+    uint64_t up_us = rng_below(rng, CLOCK_BASE_MAX_US); /* some machines have just started */
+    h->clock_base_us = up_us % 4 == 0 ? BOOT_US : 5000000 + up_us;
     h->clock_ppm = h->sim->options.skew ? (int32_t)rng_below(rng, 20001) - 10000 : 0;
     host_print_address(h->address, h->slot);
 }
