@@ -11,7 +11,7 @@ struct host;
 struct record;
 
 #define GRANTS_MAX 24
-#define TERMS_MAX  8
+#define TERMS_MAX  32
 #define CLAIMS_MAX 400
 
 #define VOTER_NONE UINT32_MAX /* given away, and not taken yet */
