@@ -37,10 +37,12 @@ POST = (b'POST /v1/functions/echo HTTP/1.1\r\nHost: x\r\nPrefer: respond-async\r
 BOUNDS = {'loris': 16 << 10, 'deaf': DEAF_SIZE + (192 << 10), 'guess': 512}
 
 
-def connect(address, receive_buffer=None):
+def connect(address, receive_buffer=None, send_buffer=None):
     s = socket.socket()
     if receive_buffer:
         s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
+    if send_buffer:
+        s.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, send_buffer)
     s.connect(tuple(address))
     s.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return s
@@ -120,13 +122,16 @@ def loris(address, count, stop, done):
 
 
 class Deaf:
-    """Asks as long as anybody listens, and reads nothing."""
+    """Asks as long as anybody listens, and reads nothing. What it could not send yet it keeps
+    itself: the system keeps 2 MB for each, which on another machine would be that machine's,
+    and 2,000 MB are more than it has for all connections of this one."""
     QUESTION = (b'POST /v1/functions/echo HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n'
                 % DEAF_SIZE + b'd' * DEAF_SIZE)
 
     def __init__(self, address, first=b''):
-        self.socket = connect(address, 4096)
+        self.socket = connect(address, 4096, 16384)
         self.socket.setblocking(False)
+        self.sent = 0
         self.left = [memoryview(first)] * bool(first)  # all share the bytes of one question
         self.left += [memoryview(self.QUESTION)] * DEAF_QUESTIONS
 
@@ -134,7 +139,9 @@ class Deaf:
         """False: the node has had enough."""
         try:
             while self.left:
-                self.left[0] = self.left[0][self.socket.send(self.left[0]):]
+                sent = self.socket.send(self.left[0])
+                self.left[0] = self.left[0][sent:]
+                self.sent += sent
                 if not self.left[0]:
                     del self.left[0]
         except BlockingIOError:
@@ -145,18 +152,22 @@ class Deaf:
 
 
 def deaf(address, count, stop, done):
-    """Connections that ask and never read."""
+    """Connections that ask and never read. They are there once nobody takes anything more of
+    them: until then they are clients that upload, which takes the node its time."""
     line = Line(address)
     guids = [line.post(b'd' * DEAF_SIZE) for _ in range(count)]
     line.close()
     all_of_them = [Deaf(address, b'GET /v1/callbacks/%b HTTP/1.1\r\nHost: x\r\n\r\n'
                         % guid.encode()) for guid in guids]
+    before = -1
     while not stop.is_set():
         for i, one in enumerate(all_of_them):
             if not one.go_on():
                 one.socket.close()
                 all_of_them[i] = Deaf(address)
-        done.value = 1
+        sent = sum(one.sent for one in all_of_them)
+        done.value = done.value or sent == before
+        before = sent
         stop.wait(0.3)
 
 
