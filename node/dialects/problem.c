@@ -37,9 +37,8 @@ const struct problem_kind problem_kinds[] = {
      "limits.client.parked allows. Nothing is lost; ask again after Retry-After seconds."},
     {"no-quorum", 503, "No quorum",
      "Too few of the nodes that decide about this callback agreed in time: they cannot be "
-     "reached, "
-     "or another client is being served. Nothing is lost; ask again after Retry-After "
-     "seconds."},
+     "reached, or another client is being served. Nothing is lost; ask again after "
+     "Retry-After seconds."},
     {"not-replicated", 503, "Not replicated",
      "The configured number of copies was not confirmed in time. Nothing was accepted; ask "
      "again after Retry-After seconds."},
