@@ -107,6 +107,7 @@ bool terms_move(struct cluster *c, struct invocation *inv, const struct msg_term
     x->is_chosen = false;
     x->untold = 0;
     c->turned_count++;
+    terms_wake_later(c); /* who knows whether it was chosen may never say so: it is asked */
     return true;
 }
 

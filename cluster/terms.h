@@ -81,6 +81,9 @@ bool terms_plan(const struct cluster *c, const struct invocation *inv, struct te
 /* A member's state has changed: all entries are looked at. */
 void terms_wake(struct cluster *c);
 
+/* An entry may have to be looked at within two seconds; who is being looked at now is first. */
+void terms_wake_later(struct cluster *c);
+
 /* Returns when to look again. */
 uint64_t terms_tick(struct cluster *c);
 

@@ -83,6 +83,17 @@ void terms_wake(struct cluster *c)
     members_wake(c, c->now_ms);
 }
 
+void terms_wake_later(struct cluster *c)
+{
+    struct turns *t = &c->members->turns;
+    if (t->walk.origin != 0) {
+        t->found = true; /* another round follows the one that is under way */
+        return;
+    }
+    *t = (struct turns){.walk = walk_begin(), .round_at_ms = c->now_ms + ROUND_MS};
+    members_wake(c, t->round_at_ms);
+}
+
 uint64_t terms_tick(struct cluster *c)
 {
     struct turns *t = &c->members->turns;
