@@ -15,6 +15,7 @@ static void *at(const void *owner, uint32_t handle)
 int nodes_init(struct nodes *ns, uint64_t hash_key)
 {
     *ns = (struct nodes){.free_from = 1};
+    list_init(&ns->bygones);
     struct table_config config = {.at = at,
                                   .owner = ns,
                                   .next_offset = offsetof(struct node, hash_next),
@@ -46,6 +47,34 @@ uint16_t nodes_find(const struct nodes *ns, const struct guid *id)
     return (uint16_t)table_find(&ns->table, id);
 }
 
+/* --- numbers ----------------------------------------------------------------------------- */
+
+static void forget(struct nodes *ns, uint32_t number)
+{
+    struct node *n = ns->at[number];
+    table_remove(&ns->table, number);
+    ns->at[number] = NULL;
+    ns->count--;
+    ns->free_from = number < ns->free_from ? number : ns->free_from;
+    node_free(n);
+}
+
+static void forget_eldest(struct nodes *ns)
+{
+    const struct node *n = list_item(list_pop_front(&ns->bygones), struct node, bygone);
+    ns->bygone_count--;
+    forget(ns, nodes_find(ns, &n->id));
+}
+
+static void refer(struct nodes *ns, uint32_t number)
+{
+    struct node *n = ns->at[number];
+    if (n->refs++ == 0) {
+        list_remove(&n->bygone);
+        ns->bygone_count--;
+    }
+}
+
 /* A free number, or 0. */
 static uint32_t number_find(struct nodes *ns)
 {
@@ -56,6 +85,10 @@ static uint32_t number_find(struct nodes *ns)
     ns->free_from = number;
     if (number < ns->room) {
         return number;
+    }
+    if (number > NODES_MAX && ns->bygone_count > 0) {
+        forget_eldest(ns);
+        return ns->free_from;
     }
     if (number > NODES_MAX) {
         return 0;
@@ -75,7 +108,7 @@ uint16_t nodes_take(struct nodes *ns, const struct guid *id)
 {
     uint32_t number = nodes_find(ns, id);
     if (number != 0) {
-        ns->at[number]->refs++;
+        refer(ns, number);
         return (uint16_t)number;
     }
     number = number_find(ns);
@@ -85,6 +118,7 @@ uint16_t nodes_take(struct nodes *ns, const struct guid *id)
     }
     n->id = *id;
     n->refs = 1;
+    list_init(&n->bygone);
     seqmap_init(&n->seqs);
     ns->at[number] = n;
     if (table_add(&ns->table, number) != 0) {
@@ -99,7 +133,7 @@ uint16_t nodes_take(struct nodes *ns, const struct guid *id)
 void nodes_share(struct nodes *ns, uint32_t number)
 {
     if (number != 0) {
-        ns->at[number]->refs++;
+        refer(ns, number);
     }
 }
 
@@ -115,11 +149,15 @@ void nodes_drop(struct nodes *ns, uint32_t number)
         return;
     }
     assert(n->member == NULL && n->seqs.live == 0);
-    table_remove(&ns->table, number);
-    ns->at[number] = NULL;
-    ns->count--;
-    ns->free_from = number < ns->free_from ? number : ns->free_from;
-    node_free(n);
+    if (n->seqs.high == 1) {
+        forget(ns, number); /* no number of it is known */
+        return;
+    }
+    if (ns->bygone_count == BYGONES_MAX) {
+        forget_eldest(ns);
+    }
+    list_push_back(&ns->bygones, &n->bygone);
+    ns->bygone_count++;
 }
 
 bool nodes_set_name(struct node *n, struct bytes name)

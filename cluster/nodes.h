@@ -1,21 +1,28 @@
 /* Every node id that something here refers to, by a number of 12 bits: an entry has no room
  * for three GUIDs. A node stays as long as an entry, a tombstone, a vote or a membership
  * counts on it; so the numbers are counted references. The number 1 is this node's own.
+ *
+ * Nobody counts on one that is long dead, or lost; but a node that was cut off meanwhile may
+ * come back with entries of it, and what has ended here must not be made anew (rule A4). So
+ * the last BYGONES_MAX of them stay, for what is known of their numbers.
  */
 #ifndef CLUSTER_NODES_H
 #define CLUSTER_NODES_H
 
+#include "base/list.h"
 #include "cluster/seqmap.h"
 #include "cluster/table.h"
 
-#define NODES_MAX 4095u
+#define NODES_MAX   4095u
+#define BYGONES_MAX 1024u
 
 struct member; /* members.h */
 
 struct node {
     struct guid id; /* must be first */
     uint32_t hash_next;
-    uint32_t refs;
+    uint32_t refs;         /* 0: bygone */
+    struct list bygone;    /* nodes.bygones */
     struct bytes name;     /* owned; empty: not heard yet */
     struct member *member; /* NULL: not a member (any more) */
     uint16_t heir;         /* who has its seats, as far as is known (seats.h); 0: itself */
@@ -32,6 +39,8 @@ struct nodes {
     uint32_t count;
     uint32_t free_from; /* none below is free */
     struct table table;
+    struct list bygones; /* the eldest first */
+    uint32_t bygone_count;
 };
 
 /* ERR_NOMEM. */
