@@ -139,6 +139,7 @@ static uint64_t tend(struct cluster *c, struct member *m)
     }
     bool news = m->digest_version != c->streams->version;
     if (news && m->sweep_next >= m->sweep_end && c->now_ms >= m->digest_at_ms) {
+        streams_flush(c); /* how they have ended, before that they have */
         uint64_t version = c->streams->version;
         m->digest_at_ms = c->now_ms + DIGEST_MS;
         if (tell(c, m)) {
@@ -175,7 +176,7 @@ static void drop_below(struct cluster *c, uint16_t origin, uint64_t low)
     uint64_t seq;
     while ((seq = seqmap_next_live(seqs, seqs->low, low)) < low) {
         c->counters.watermark_drops++;
-        entries_end(c, origin, seq, INVOCATION_EXPIRED);
+        entries_end_somehow(c, origin, seq);
     }
     seqmap_raise(&nodes_at(&c->nodes, origin)->seqs, low);
 }
@@ -194,7 +195,7 @@ static void drop_ended(struct cluster *c, uint16_t origin, uint64_t first, uint6
     uint64_t live = seqmap_live_bits(&nodes_at(&c->nodes, origin)->seqs, first) & ended;
     for (; live != 0; live &= live - 1) {
         c->counters.digest_drops++;
-        entries_end(c, origin, first + (uint32_t)__builtin_ctzll(live), INVOCATION_EXPIRED);
+        entries_end_somehow(c, origin, first + (uint32_t)__builtin_ctzll(live));
     }
 }
 

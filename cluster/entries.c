@@ -141,6 +141,17 @@ void entries_end(struct cluster *c, uint16_t origin, uint64_t seq, enum invocati
     }
 }
 
+static bool knows_how(const struct invocation *inv)
+{
+    return inv != NULL && (inv->is_over || inv->is_bound);
+}
+
+void entries_end_somehow(struct cluster *c, uint16_t origin, uint64_t seq)
+{
+    const struct invocation *inv = store_find_seq(c, origin, seq);
+    entries_end(c, origin, seq, knows_how(inv) ? inv_end(inv) : INVOCATION_EXPIRED);
+}
+
 void entries_on_deleted(struct cluster *c, uint16_t from, const struct msg_deleted *m)
 {
     (void)from;
@@ -156,10 +167,12 @@ void entries_on_deleted(struct cluster *c, uint16_t from, const struct msg_delet
             inv->webhook = m->reasons[i] >> 4 & 3u;
         }
         bool is_end = end < INVOCATION_STATE_COUNT && invocation_state_is_final(end);
-        if (inv != NULL && !is_end) {
+        if (is_end) {
+            entries_end(c, origin, m->seqs[i], end);
+        } else if (inv != NULL && !knows_how(inv)) {
             store_end_forgotten(c, inv);
         } else {
-            entries_end(c, origin, m->seqs[i], is_end ? end : INVOCATION_EXPIRED);
+            entries_end_somehow(c, origin, m->seqs[i]);
         }
     }
     nodes_drop(&c->nodes, origin);

@@ -281,5 +281,6 @@ void client_answer(struct sim *s, struct host *h, struct cluster_effect *fx)
     }
     a->stage = ASK_DONE;
     a->answer = fx->kind;
+    a->told = fx->view.state;
     on_answer(s, h, a, fx);
 }

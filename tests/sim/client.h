@@ -42,6 +42,7 @@ struct ask {
     bool must_succeed;               /* liveness: nothing is left that could excuse a refusal */
     struct result result;            /* while serving: own references */
     enum cluster_effect_kind answer; /* once done; CLUSTER_EFFECT_COUNT: it got none */
+    enum invocation_state told;      /* to a question of the state */
 };
 
 /* Executes an operation of the plan that is not a fault. */
