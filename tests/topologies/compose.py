@@ -3,6 +3,7 @@ Offers what Cluster (tests/cluster/cluster_nodes.py) offers for processes. The i
 of tests/tools/docker_images.sh."""
 import json
 import os
+import random
 import secrets
 import shutil
 import subprocess
@@ -98,7 +99,7 @@ class Compose(Talk):
     def balancer_has(self, count):
         """Has the balancer found that many nodes? Asked by who answers in turn."""
         homes = set()
-        for i in range(4 * count):
+        for _ in range(6 * count):
             try:
                 answer = self.balanced('POST', '/v1/functions/echo', b'x',
                                        [('Prefer', 'respond-async')], timeout=2)
@@ -110,8 +111,8 @@ class Compose(Talk):
             homes.add(self.balanced('GET', f'/v1/invocations/{guid}?redirect=false')
                           .json().get('node'))
             self.balanced('GET', f'/v1/callbacks/{guid}')
-            if i % 2:  # or the posts would fall on the same nodes again and again
-                self.balanced('GET', '/healthz')
+            for _ in range(random.randrange(count)):  # or posts fall on the same nodes again
+                self.balanced('GET', '/healthz')      # and again, as they are served in turn
         return len(homes - {None}) >= count
 
     def doors(self):
