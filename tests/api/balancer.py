@@ -37,6 +37,15 @@ def free_port():
         return one.getsockname()[1]
 
 
+def listens(address):
+    """Whether somebody takes connections there."""
+    try:
+        socket.create_connection(address, 1).close()
+        return True
+    except ConnectionRefusedError:
+        return False
+
+
 class HaproxyBalancer:
     def __init__(self, addresses, folder):
         self.address = ('127.0.0.1', free_port())
@@ -49,16 +58,9 @@ class HaproxyBalancer:
                                         stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
                                         stderr=subprocess.DEVNULL)
         until = time.monotonic() + 10
-        while not self.listens():
+        while not listens(self.address):
             assert self.process.poll() is None and time.monotonic() < until, path
             time.sleep(0.02)
-
-    def listens(self):
-        try:
-            socket.create_connection(self.address, 1).close()
-            return True
-        except ConnectionRefusedError:
-            return False
 
     def close(self):
         self.process.terminate()

@@ -2,10 +2,10 @@
 import os
 import re
 import shutil
-import socket
 import subprocess
 import time
 
+from balancer import listens
 from cluster_nodes import free_port
 from http_client import Raw, call
 from node import TREE
@@ -36,11 +36,11 @@ def find_nginx():
 def substituted(text, address, nodes, folder):
     """Each server of the file becomes one of the nodes, of which there must be as many."""
     left = list(nodes)
-    text, listens = re.subn(r'listen 8080;', 'listen %s:%d;' % address, text)
+    text, fronts = re.subn(r'listen 8080;', 'listen %s:%d;' % address, text)
     text, servers = re.subn(r'server 10\.0\.0\.\d+:8080 ',
                             lambda _: 'server %s:%d ' % tuple(left.pop(0)), text)
     text, logs = re.subn(r'/var/log/nginx/', f'{folder}/', text)
-    assert (listens, servers, logs, left) == (1, len(nodes), 1, [])
+    assert (fronts, servers, logs, left) == (1, len(nodes), 1, [])
     return text
 
 
@@ -56,7 +56,7 @@ class Nginx:
             [find_nginx(), '-e', self.path('error.log'), '-c', self.path('nginx.conf')],
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
         until = time.monotonic() + 10
-        while not self.listens():
+        while not listens(self.address):
             assert self.process.poll() is None, self.process.stderr.read()
             assert time.monotonic() < until, self.read('error.log')
             time.sleep(0.02)
@@ -71,13 +71,6 @@ class Nginx:
     def read(self, name):
         with open(self.path(name), encoding='utf-8', errors='replace') as stream:
             return stream.read()
-
-    def listens(self):
-        try:
-            socket.create_connection(self.address, 1).close()
-            return True
-        except ConnectionRefusedError:
-            return False
 
     def call(self, method, target, body=None, headers=(), timeout=90):
         return call(self.address, method, target, body, headers, timeout)
