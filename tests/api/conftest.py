@@ -2,6 +2,8 @@
 import os
 import sys
 
-sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+HERE = os.path.dirname(os.path.abspath(__file__))
+for folder in (HERE, os.path.join(HERE, '..', 'tools')):
+    sys.path.insert(0, folder)
 
 from fixtures import *  # noqa: E402,F401,F403

@@ -2,7 +2,8 @@
 import os
 import time
 
-from balancer import open_balancer
+from balancer import free_port, open_balancer
+from fault_proxy import LINK_DELAY_MS, FaultProxy
 from node import Client, Node
 from secrets_of_tests import link_settings
 
@@ -17,6 +18,7 @@ class Service(Client):
     def __init__(self, count, folder, functions=None, settings=None, env=None,
                  arguments=(), admin_headers=()):
         self.nodes, self.balancer, self.admin_headers = [], None, admin_headers
+        self.proxy = FaultProxy() if count > 1 and LINK_DELAY_MS > 0 else None
         try:
             for number in range(count):
                 self.add_node(number, count, (functions, settings, arguments, env))
@@ -35,14 +37,23 @@ class Service(Client):
         functions, settings, more, env = given
         merged = dict(settings or {})
         arguments = ['--name', f'n{number + 1}']
+        port, seen = 0, None
+        if self.proxy is not None:
+            port = free_port()
+            seen = f'127.0.0.1:{self.proxy.add(f"n{number + 1}", port)}'
+            merged['cluster.advertise'] = seen
         if count > 1:
-            arguments += ['--cluster', '127.0.0.1:0']
+            arguments += ['--cluster', f'127.0.0.1:{port}']
             merged.setdefault('cluster.expect', number + 1)
             merged.update(link_settings())
         if self.nodes:
-            arguments += ['--seeds', '%s:%d' % self.nodes[0].cluster]
+            arguments += ['--seeds', self.seed]
         self.nodes.append(Node(functions, merged, [*arguments, *more], env))
         self.nodes[-1].admin_headers = self.admin_headers
+        if number == 0 and count > 1:
+            self.seed = seen or '%s:%d' % self.nodes[0].cluster
+        if self.proxy is not None:
+            self.proxy.who(f'n{number + 1}', self.nodes[-1].process.pid)
 
     @property
     def url(self):
@@ -60,6 +71,8 @@ class Service(Client):
     def stop(self):
         if self.balancer is not None:
             self.balancer.close()
+        if self.proxy is not None:
+            self.proxy.close()
         faults = []
         self.ask_to_stop()
         for node in self.nodes:

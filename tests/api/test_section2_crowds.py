@@ -1,16 +1,11 @@
 """Crowds that are slow, deaf or guess (tests/tools/crowd.py), in small: others are served
 right, memory is bounded, and nothing of them stays. How fast others are served is measured by
 `./test.sh soak`."""
-import os
-import sys
 import time
 
 import pytest
 
-from node import TREE
-
-sys.path.insert(0, os.path.join(TREE, 'tests', 'tools'))
-import crowd  # noqa: E402
+import crowd
 
 SMALL = {'loris': 100, 'deaf': 60, 'guess': 3000}
 

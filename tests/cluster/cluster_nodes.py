@@ -5,7 +5,7 @@ import signal
 import socket
 import time
 
-from fault_proxy import FaultProxy
+from fault_proxy import LINK_DELAY_MS, FaultProxy
 from http_client import call
 from node import Node
 from secrets_of_tests import link_settings
@@ -47,7 +47,7 @@ class Cluster(Talk):
                  functions=None, tls=None):
         self.settings, self.own = {**link_settings(tls), **(settings or {})}, own or {}
         self.binaries, self.functions = binaries or {}, functions or FUNCTIONS
-        self.proxy = FaultProxy() if proxy else None
+        self.proxy = FaultProxy() if proxy or LINK_DELAY_MS > 0 else None
         self.names = [chr(ord('a') + i) for i in range(count)]
         self.ports = {name: free_port() for name in self.names}
         self.fronts = {name: (free_port(), free_port()) for name in self.names}

@@ -64,6 +64,14 @@ def assert_whole(nodes, names='ab'):
     assert nodes.collect('b', guid, wait=5000).body == b'still here'
 
 
+def wait_both_lanes(nodes, first, others):
+    """A node is alive as soon as one lane is up; a body that is fetched needs both."""
+    for other in others:
+        body = os.urandom(20_000)
+        guid = nodes.post_patiently(first, body)
+        assert nodes.collect(other, guid, wait=5000).body == body
+
+
 # --- what is on the wire
 
 @pytest.mark.parametrize('tls', [True, False], ids=['tls', 'plain'])
@@ -345,6 +353,7 @@ def test_a_peer_whose_secret_was_withdrawn_is_put_out_at_once(cluster, tmp_path)
     files = {name: write_secrets(tmp_path / name, old) for name in 'abc'}
     own = {name: {'cluster.secret_file': path} for name, path in files.items()}
     nodes = cluster(3, own=own, tls=False)
+    wait_both_lanes(nodes, 'a', 'bc')
     reload_secrets(nodes, files, new, old, names='ab')
     assert [withdrawn(nodes, name) for name in 'ab'] == [0, 0]  # the old one still stands there
     reload_secrets(nodes, files, new, names='ab')
@@ -386,6 +395,7 @@ def test_a_peer_whose_authority_was_withdrawn_is_put_out_at_once(cluster, author
                                                                 other_authority, tmp_path):
     own, trusted = trusting(authority, tmp_path, 'ab')
     nodes = cluster(2, own=own, tls=False)
+    wait_both_lanes(nodes, 'a', 'b')
     trusted.write_text(open(other_authority.cert, encoding='ascii').read())
     reload(nodes, 'a')
     assert withdrawn(nodes, 'a') >= 2  # both lanes

@@ -22,6 +22,8 @@ Faults on the bytes from A to B ('*' is everybody):
     blackhole             bytes are swallowed; healing resets the connections that lost some
     cut N                 after N more bytes the connection is reset, in the middle of a frame
     refuse                new connections from A to B are reset at once
+CALLBACKD_TEST_LINK_DELAY_MS delays everything so much, also where no fault is laid and after
+healing: so tests are found that count on the nodes' being fast.
 Run by hand it reads the same as lines (`add a 7001 [PORT]`, `fault a b delay 50`, `heal`,
 `reset a b`, `stats`) and answers each with one line of JSON.
 """
@@ -41,6 +43,7 @@ PIECE = 1 << 16
 HELLO_MAX = 4096 + 16
 TLS_HANDSHAKE = 22     # the first byte of a TLS connection
 NAMELESS_SECONDS = 0.02
+LINK_DELAY_MS = float(os.environ.get('CALLBACKD_TEST_LINK_DELAY_MS', 0))
 RESET = struct.pack('ii', 1, 0)
 
 
@@ -242,7 +245,7 @@ class Proxy:
         if 'blackhole' in found:
             pipe.lost = True
             return
-        due = time.monotonic()
+        due = time.monotonic() + LINK_DELAY_MS / 1000
         if 'delay' in found:
             delay, jitter = (found['delay'] + [0.0])[:2]
             due += (delay + random.random() * jitter) / 1000
