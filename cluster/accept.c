@@ -56,7 +56,7 @@ static int fill(struct cluster *c, struct invocation *inv, const struct cluster_
 /* Copies go out; the answer waits for as many confirmations as are wanted and possible. */
 static int spread(struct cluster *c, struct invocation *inv)
 {
-    uint32_t others = inv->arbiter_count - 1u;
+    uint32_t others = inv_others(inv);
     uint32_t needed = c->config.accept_acks < others ? c->config.accept_acks : others;
     if (needed == 0) {
         store_accepted(c, inv); /* the callback itself will be the first that they hear of it */
@@ -71,7 +71,7 @@ static int spread(struct cluster *c, struct invocation *inv)
     list_push_back(&c->accepts, &op->claims);
     extra_at(c, inv->extra)->accept_op = pool_handle(&c->ops, op);
     ops_set_timer(c, op, copies_due_ms(c, extra_at(c, inv->extra)->request));
-    for (uint32_t i = 1; i < inv->arbiter_count; i++) {
+    for (uint32_t i = 1; i <= others; i++) {
         struct member *to = members_of_node(c, inv_arbiter(inv, i));
         if (to == NULL || !streams_send_accept(c, to, inv)) {
             op->naks++; /* its link has just gone */
@@ -182,7 +182,7 @@ static struct op *op_of(const struct cluster *c, const struct guid *guid,
 /* An arbiter answers once, however often it was asked. False: it has done so before. */
 static bool note_answer(struct op *op, const struct invocation *inv, uint16_t from)
 {
-    for (uint32_t i = 1; i < inv->arbiter_count; i++) {
+    for (uint32_t i = 1; i <= inv_others(inv); i++) {
         if (inv_arbiter(inv, i) == from) {
             bool is_first = ((op->heard_from >> i) & 1) == 0;
             op->heard_from |= (uint8_t)(1u << i);
@@ -199,7 +199,7 @@ void accept_on_link_up(struct cluster *c, struct member *to)
         struct invocation *inv = store_find(c, &op->guid);
         after = l->next;
         assert(inv != NULL); /* accept_forget() */
-        for (uint32_t i = 1; i < inv->arbiter_count; i++) {
+        for (uint32_t i = 1; i <= inv_others(inv); i++) {
             if (inv_arbiter(inv, i) == to->node && ((op->heard_from >> i) & 1) == 0) {
                 (void)streams_send_accept(c, to, inv); /* else time tells */
             }
@@ -245,7 +245,7 @@ void accept_on_nak(struct cluster *c, uint16_t from, const struct msg_ack *m)
         return;
     }
     op->naks++;
-    if (inv->arbiter_count - 1u - op->naks < op->acks_needed) {
+    if (inv_others(inv) - op->naks < op->acks_needed) {
         refuse(c, op, inv);
     }
 }

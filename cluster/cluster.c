@@ -271,7 +271,7 @@ static void tell_dropped(struct cluster *c, const struct invocation *inv)
     }
     struct msg_taken_item item = {
         .guid = inv->guid, .no = {.node = c->config.node_id}, .state = INVOCATION_COLLECTED};
-    for (uint32_t i = 0; i < inv->arbiter_count; i++) {
+    for (uint32_t i = 0; i <= inv_others(inv); i++) {
         if (inv_arbiter(inv, i) != SELF) {
             send_taken(c, inv_arbiter(inv, i), &item);
         }

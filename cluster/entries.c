@@ -12,8 +12,10 @@ static bool is_sound(const struct msg_entry *e)
 {
     bool sound = e->arbiter_count >= 1 && e->arbiter_count <= MSG_ARBITERS_MAX && e->seq >= 1 &&
                  e->seq < SEQ_END && guid_equal(&e->origin, &e->arbiters[0]);
+    bool is_alone =
+        e->arbiter_count == MSG_ARBITERS_MAX && guid_equal(&e->arbiters[1], &e->origin);
     for (uint32_t i = 1; sound && i < e->arbiter_count; i++) {
-        sound = !guid_equal(&e->arbiters[i], &e->arbiters[i - 1]);
+        sound = guid_equal(&e->arbiters[i], &e->origin) == is_alone;
     }
     return sound;
 }

@@ -91,6 +91,10 @@ uint32_t placement_arbiters(const struct cluster *c, const struct guid *guid,
         }
         out[count++] = next;
     }
+    bool gives_later = c->members != NULL && !c->config.available;
+    for (; gives_later && count < MSG_ARBITERS_MAX; count++) {
+        out[count] = out[count - 1];
+    }
     return count;
 }
 

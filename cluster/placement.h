@@ -6,8 +6,10 @@
 #include "cluster/state.h"
 
 /* The arbiters of a new entry of this node: itself, and the best other members for that GUID
- * that are alive, not leaving and keep up, in zones apart where there are any. Returns how
- * many; from then on they are frozen. */
+ * that are alive, not leaving and keep up, in zones apart where there are any. Where there are
+ * too few, the last one stands for those that lack: it has their seats, and gives them away as
+ * soon as there is somebody (terms.h); not in `available` mode. Returns how many; from then on
+ * they are frozen. */
 uint32_t placement_arbiters(const struct cluster *c, const struct guid *guid,
                             uint16_t out[MSG_ARBITERS_MAX]);
 

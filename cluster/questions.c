@@ -103,7 +103,7 @@ void cluster_answer_progress(struct cluster *c, uint64_t now_ms, uint64_t ticket
 static bool is_here_only(const struct cluster *c, const struct invocation *inv)
 {
     return inv_is_ours(inv) && !inv_is_ready(inv) &&
-           (c->config.accept_acks == 0 || inv->arbiter_count == 1);
+           (c->config.accept_acks == 0 || inv_others(inv) == 0);
 }
 
 /* Who acts for it asks for the votes, and counts its end; all who want to know how far it is

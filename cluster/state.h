@@ -317,6 +317,15 @@ static inline bool inv_is_arbiter(const struct invocation *inv, uint16_t node)
     return inv->origin == node || inv->arbiter1 == node || inv->arbiter2 == node;
 }
 
+/* So many other nodes are its arbiters, from the second on: where there were fewer than three,
+ * the last of them has the seats that are left (placement.h). */
+static inline uint32_t inv_others(const struct invocation *inv)
+{
+    bool has_second = inv->arbiter_count > 1 && inv->arbiter1 != inv->origin;
+    bool has_third = inv->arbiter_count > 2 && inv->arbiter2 != inv->arbiter1;
+    return (uint32_t)has_second + has_third;
+}
+
 /* The one rule of tenants: what is another's does not exist (docs/auth.md). */
 static inline bool inv_is_of(const struct cluster *c, const struct invocation *inv,
                              uint16_t tenant)

@@ -3,7 +3,7 @@ loopback, or containers. Whoever mixes this in knows the addresses: names, api(n
 admin(name), log(name)."""
 import time
 
-from http_client import call
+from http_client import call, until_copied
 
 
 class Talk:
@@ -15,8 +15,9 @@ class Talk:
 
     def post(self, name, function='echo', body=b'x', path='', headers=()):
         """An accepted asynchronous invocation; its id."""
-        answer = self.call(name, 'POST', f'/v1/functions/{function}{path}', body,
-                           [('Prefer', 'respond-async'), *headers])
+        answer = until_copied(lambda: self.call(
+            name, 'POST', f'/v1/functions/{function}{path}', body,
+            [('Prefer', 'respond-async'), *headers]))
         assert answer.status == 202, answer
         return answer.json()['id']
 

@@ -149,6 +149,23 @@ def test_accepted_work_survives_its_node(cluster):
         assert (got.status, got.body) == (200, b'%d' % i), got
 
 
+@pytest.mark.parametrize('victim', 'ab')
+def test_what_came_while_a_node_was_missing_survives_another(cluster, victim):
+    """Nothing accepted is lost by one node that dies, though two were there to accept it"""
+    nodes = cluster(3)
+    nodes.kill('c')
+    nodes.wait_members('ab')
+    guids = [nodes.post('ab'[i % 2], body=b'%d' % i) for i in range(40)]
+    nodes.restart('c')
+    nodes.wait_members('abc')
+    time.sleep(3)  # ledger.SETTLE_SECONDS: seats are given again
+    nodes.kill(victim)
+    left = [name for name in 'abc' if name != victim]
+    for i, guid in enumerate(guids):
+        got = nodes.collect(left[i % 2], guid, wait=15_000)
+        assert (got.status, got.body) == (200, b'%d' % i), got
+
+
 def test_every_node_knows_who_runs_what_was_taken_over(cluster):
     """API.md 3: status at any node, also when the node that accepted it is dead."""
     nodes = cluster(3)
