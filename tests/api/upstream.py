@@ -16,6 +16,7 @@ class Upstream:
 
         class Handler(http.server.BaseHTTPRequestHandler):
             protocol_version = 'HTTP/1.1'
+            disable_nagle_algorithm = True  # an answer is two writes, or 40 ms at times
 
             def serve(self):
                 outer.serve(self)

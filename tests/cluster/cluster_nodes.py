@@ -157,18 +157,6 @@ class Cluster(Talk):
         """Addresses for clients that choose nodes themselves."""
         return [self.api(one) for one in self.names]
 
-    def post_patiently(self, name, body, seconds=5):
-        """As Node.post(), by a client that asks again after a 503, as it is told to."""
-        until = time.monotonic() + seconds
-        while True:
-            answer = self.nodes[name].call('POST', '/v1/functions/echo', body,
-                                           [('Prefer', 'respond-async')])
-            if answer.status == 202:
-                return answer.json()['id']
-            assert answer.status == 503 and answer.header('Retry-After'), answer
-            assert time.monotonic() < until, answer
-            time.sleep(0.2)
-
     def stop(self):
         for name in list(self.paused):
             self.resume(name)

@@ -11,8 +11,10 @@ import pytest  # noqa: E402
 
 from cluster_nodes import Cluster  # noqa: E402
 
-# Statuses are forgotten soon, so that memory can be seen to come back.
-QUICK = {'status.retention_ms': 300, 'limits.store_bytes': '512MiB'}
+# Statuses are forgotten soon, so that memory can be seen to come back; but not before a slow
+# machine has asked all three nodes.
+RETENTION_SECONDS = 1.2
+QUICK = {'status.retention_ms': int(RETENTION_SECONDS * 1000), 'limits.store_bytes': '512MiB'}
 
 
 def pytest_configure(config):

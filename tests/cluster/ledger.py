@@ -6,6 +6,7 @@ import signal
 import time
 
 import oneshot
+from talk import CHANCES
 
 FRESH_SECONDS = 15  # a node that was killed is a member again
 # One failure at a time: until a death is noticed, the work taken over, and its copies whole
@@ -97,7 +98,14 @@ def run(nodes, executions, title, kinds, rounds, pause=(1.0, 2.0), settle=SETTLE
 
 def balance_of(nodes):
     """The conservation law, as an operator sees it: of the nodes that live now."""
-    found = nodes.admin_call(nodes.names[0], 'GET', '/v1/queues').json()
+    def ask():
+        return nodes.admin_call(nodes.names[0], 'GET', '/v1/queues').json()
+
+    found = ask()
+    for _ in range(CHANCES):  # who does not report within 500 ms is left out
+        if len(found['nodes']) == len(nodes.names):
+            break
+        found = ask()
     assert len(found['nodes']) == len(nodes.names), found
     return found['cluster'][NAME]
 

@@ -71,6 +71,18 @@ def read(end, size):
     return got
 
 
+def settle(proxy):
+    """What has arrived at the proxy so far, it has read: the first answer may come before that
+    within one turn of its loop."""
+    proxy.stats()
+    proxy.stats()
+
+
+def best_round_trip(end):
+    """Of several: a machine that is busy with something else delays some."""
+    return min(round_trip(end) for _ in range(10))
+
+
 def round_trip(end, data=b'x'):
     began = time.monotonic()
     end.sendall(data)
@@ -91,11 +103,11 @@ def test_delay_is_felt_and_heals(pair):
     proxy, port = pair
     end = dial(port)
     read(end, len(hello('a')))
-    assert round_trip(end) < 0.05
+    assert best_round_trip(end) < 0.05
     proxy.fault('a', 'b', 'delay', 80)
-    assert round_trip(end) >= 0.08
+    assert best_round_trip(end) >= 0.08
     proxy.heal()
-    assert round_trip(end) < 0.05
+    assert best_round_trip(end) < 0.05
 
 
 def test_rate_makes_a_thin_line(pair):
@@ -128,7 +140,7 @@ def test_stall_lays_on_one_pair_only(pair):
     read(c, len(hello('c')))
     proxy.fault('a', 'b', 'stall')
     a.sendall(b'z')
-    assert round_trip(c) < 0.1
+    assert best_round_trip(c) < 0.1
     a.settimeout(0.2)
     with pytest.raises(TimeoutError):
         a.recv(1)
@@ -143,6 +155,7 @@ def test_blackhole_swallows_and_healing_resets(pair):
     end.settimeout(0.2)
     with pytest.raises(TimeoutError):
         end.recv(1)
+    settle(proxy)
     end.settimeout(5)
     proxy.heal()
     with pytest.raises(ConnectionResetError):
@@ -200,8 +213,10 @@ def test_an_encrypted_dialler_that_gave_up_in_a_stall_is_forgotten(pair):
     proxy.fault('a', 'b', 'stall')
     end = socket.create_connection(('127.0.0.1', port), timeout=5)
     end.sendall(b'\x16\x03\x01\x00\x05hello')
-    time.sleep(0.1)
-    assert proxy.stats()['links'] == 1
+    until = time.monotonic() + 5
+    while proxy.stats()['links'] != 1:
+        assert time.monotonic() < until
+    settle(proxy)
     end.close()
     proxy.heal()
     until = time.monotonic() + 5

@@ -13,6 +13,7 @@ import pytest
 from http_client import Door
 from node import TREE, Node, run_callbackd
 from secrets_of_tests import Authority, client_context, new_secret, write_secrets
+from talk import CHANCES
 from test_faults import Load
 from wire import Peer
 
@@ -59,8 +60,11 @@ def said(nodes, name, words):
 
 def assert_whole(nodes, names='ab'):
     """The cluster is as before, and serves."""
-    assert all(nodes.alive(name) == set(names) for name in names)
-    guid = nodes.post_patiently('a', b'still here')
+    seen = {state for one in names for other, state in nodes.members(one).items()
+            if other in names}
+    assert 'dead' not in seen
+    nodes.wait_members(names, seconds=5)  # suspected is who stood still for a second
+    guid = nodes.post('a', body=b'still here')
     assert nodes.collect('b', guid, wait=5000).body == b'still here'
 
 
@@ -68,7 +72,7 @@ def wait_both_lanes(nodes, first, others):
     """A node is alive as soon as one lane is up; a body that is fetched needs both."""
     for other in others:
         body = os.urandom(20_000)
-        guid = nodes.post_patiently(first, body)
+        guid = nodes.post(first, body=body)
         assert nodes.collect(other, guid, wait=5000).body == body
 
 
@@ -165,14 +169,15 @@ def intruder(cluster_of, nodes, settings):
 
 
 def assert_stays_out(cluster_of, nodes, settings, words, reason=None):
-    before = refused(nodes, 'a', reason) if reason else 0
+    before, lines = refused(nodes, 'a', reason) if reason else 0, len(nodes['a'].records)
     one = intruder(cluster_of, nodes, settings)
     nodes.until(lambda: len(said(one, 'a', words)) >= 1, 5, f'"{words}" in the log')
     time.sleep(1)  # it tries again, several times
     assert one.alive('a') == {'a'}
     if reason:
-        assert refused(nodes, 'a', reason) >= before + 2
-        trouble = [r for r in nodes['a'].records if r['event'] == 'peer-trouble']
+        nodes.until(lambda: refused(nodes, 'a', reason) >= before + 2, 5, 'another attempt')
+        # Once a minute; it was said of another test's stranger, perhaps, but longer ago.
+        trouble = [r for r in nodes['a'].records[lines:] if r['event'] == 'peer-trouble']
         assert len({(r['peer'], r['reason']) for r in trouble}) == len(trouble), trouble
     assert len(said(one, 'a', words)) <= 2, one.log('a')  # once of each of the two
     assert_whole(nodes)
@@ -199,8 +204,8 @@ def test_an_encrypted_node_stays_out_of_a_plain_cluster(cluster, tmp_path):
     settings = {'cluster.secret_file': write_secrets(tmp_path / 's', new_secret())}
     assert_stays_out(cluster, nodes, settings, 'ended the connection during the TLS handshake')
     assert len(said(nodes, 'a', 'it speaks TLS, and this node has neither')) == 1
-    assert nodes['a'].metrics()[
-        'callbackd_cluster_link_events_total{event="tls_unasked"}'] >= 2
+    nodes.until(lambda: nodes['a'].metrics()[
+        'callbackd_cluster_link_events_total{event="tls_unasked"}'] >= 2, 5, 'another attempt')
 
 
 WRONG = {
@@ -245,10 +250,10 @@ def test_certificates_are_asked_for_and_judged(certified, authority, other_autho
 def test_a_handshake_that_does_not_end_is_ended(shared_secret):
     nodes = shared_secret
     before = refused(nodes, 'a', 'unfinished')
+    begun = time.monotonic()
     held = [socket.create_connection(nodes['a'].cluster, timeout=10) for _ in range(3)]
     for one in held[1:]:  # the first says nothing at all
         one.sendall(b'\x16\x03\x01')
-    begun = time.monotonic()
     for one in held:
         assert one.recv(1) == b''
         one.close()
@@ -313,17 +318,15 @@ def withdrawn(nodes, name):
 def under_load(nodes, change):
     """Changes something while clients post and collect, and no request fails. On a machine that
     is busy with something else a node may seem slow, which is a 503: new chances."""
-    allowed = {('post', 202), ('get', 200), ('get', 410)}
-    for _ in range(3):
+    for _ in range(CHANCES):
         load = Load(nodes, 'abc', bodies=(b'x' * 100, b'y' * 5000))
         change()
         time.sleep(0.5)
-        load.stop()
-        missing = [guid for guid in load.accepted if load.deliveries[guid] != 1]
-        assert missing == [] and len(load.accepted) > 20
-        if set(load.codes) == allowed:
-            return
-    assert set(load.codes) == allowed, load.codes
+        load.stop(least=20)
+        if load.is_undisturbed():
+            break
+    assert load.is_undisturbed(), load.codes
+    load.assert_all_delivered()
 
 
 def test_secrets_rotate_under_load_without_a_failed_request(cluster, tmp_path):
@@ -339,6 +342,8 @@ def test_secrets_rotate_under_load_without_a_failed_request(cluster, tmp_path):
             reload_secrets(nodes, files, *step)
         secrets.append(new)
 
+    wait_both_lanes(nodes, 'a', 'bc')
+    wait_both_lanes(nodes, 'b', 'c')
     under_load(nodes, rotate)
     assert sum(withdrawn(nodes, name) for name in 'abc') >= 6  # three pairs, two lanes
     write_secrets(files['d'], secrets[-1])
@@ -359,7 +364,8 @@ def test_a_peer_whose_secret_was_withdrawn_is_put_out_at_once(cluster, tmp_path)
     reload_secrets(nodes, files, new, names='ab')
     assert withdrawn(nodes, 'a') >= 4  # both of its links to b, and both to c
     nodes.until(lambda: all(nodes.alive(name) == set('ab') for name in 'ab'), 8, 'c to be out')
-    assert said(nodes, 'a', 'no secret of this keyring') or said(nodes, 'b', 'no secret of')
+    nodes.until(lambda: any(said(nodes, one, 'no secret of this keyring') for one in 'ab'), 5,
+                'the reason')
     assert_whole(nodes)
 
 
@@ -385,6 +391,8 @@ def test_certificates_rotate_under_load_without_a_failed_request(cluster, author
             own[name]['cluster.tls.cert'], own[name]['cluster.tls.key'])))
         reload_each(lambda name: trusted.write_text(alone))
 
+    wait_both_lanes(nodes, 'a', 'bc')
+    wait_both_lanes(nodes, 'b', 'c')
     under_load(nodes, rotate)
     assert sum(withdrawn(nodes, name) for name in 'abc') >= 6  # three pairs, two lanes
     nodes.wait_members('abc')
@@ -400,7 +408,8 @@ def test_a_peer_whose_authority_was_withdrawn_is_put_out_at_once(cluster, author
     reload(nodes, 'a')
     assert withdrawn(nodes, 'a') >= 2  # both lanes
     nodes.until(lambda: nodes.alive('a') == {'a'}, 5, 'b to be out')
-    assert said(nodes, 'a', 'cluster.tls.ca has not signed its certificate')
+    nodes.until(lambda: said(nodes, 'a', 'cluster.tls.ca has not signed its certificate'), 5,
+                'the reason')
 
 
 def test_a_file_that_cannot_be_used_changes_nothing(cluster, tmp_path):

@@ -103,7 +103,7 @@ def test_nodes_find_each_other_by_a_name_that_is_unknown_at_first(pods):
         pods.start(name, at)
     assert not pods.is_ready('a') and pods.alive('a') <= {'a'}
     pods.say(*'abc')
-    pods.wait_members('abc', seconds=8)
+    pods.wait_members('abc')
     pods.wait_ready()
     guid = pods.post('a', body=b'found')
     assert pods.collect('c', guid, wait=3000).body == b'found'
