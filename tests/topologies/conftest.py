@@ -15,7 +15,7 @@ from node import BINARY  # noqa: E402
 
 ON_DOCKER = os.environ.get('TOPOLOGIES') == 'docker'
 NEXT = os.environ.get('CALLBACKD_NEXT_BIN') or BINARY + '_next'
-SETTINGS = {'callback.ttl_ms': 20000, 'shutdown.delay_ms': 1000}
+SETTINGS = {'callback.ttl_ms': 60000, 'shutdown.delay_ms': 1000}
 EAST, WEST = {'cluster.zone': 'east'}, {'cluster.zone': 'west'}
 PROCESSES = {
     'three': {},

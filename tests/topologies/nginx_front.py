@@ -9,6 +9,7 @@ from balancer import listens
 from cluster_nodes import free_port
 from http_client import Raw, call
 from node import TREE
+from talk import accepted
 
 FILE = os.path.join(TREE, 'deploy/nginx/callbackd.conf')
 AROUND = '''
@@ -74,6 +75,10 @@ class Nginx:
 
     def call(self, method, target, body=None, headers=(), timeout=90):
         return call(self.address, method, target, body, headers, timeout)
+
+    def post(self, target, body):
+        """The id of what is accepted."""
+        return accepted(lambda: self.call('POST', target, body, [('Prefer', 'respond-async')]))
 
     def raw(self):
         return Raw(self.address)

@@ -160,7 +160,7 @@ def test_headers_and_paths_reach_the_node_as_they_came(nginx, breakers):
 def test_large_bodies_pass_and_none_is_written_to_disk(nginx, nodes):
     front = nginx(nodes.doors())
     body = bytes(range(256)) * 4 * 1024 * 12
-    guid = front.call('POST', '/v1/functions/echo', body, ASYNC).json()['id']
+    guid = front.post('/v1/functions/echo', body)
     with front.raw() as slow:
         slow.send(f'GET /v1/callbacks/{guid}?wait=10000 HTTP/1.1\r\nHost: n\r\n\r\n')
         slow.until(b'\r\n\r\n')
@@ -176,14 +176,14 @@ def test_large_bodies_pass_and_none_is_written_to_disk(nginx, nodes):
 def test_a_client_that_leaves_leaves_the_callback(nginx, nodes):
     """also one that only ends its side, and one that has read a part of a large one"""
     front = nginx(nodes.doors())
-    guid = front.call('POST', '/v1/functions/sleep?ms=1500', b'later', ASYNC).json()['id']
+    guid = front.post('/v1/functions/sleep?ms=2500', b'later')
     with front.raw() as client:
         client.send(f'GET /v1/callbacks/{guid}?wait=9000 HTTP/1.1\r\nHost: n\r\n\r\n')
         time.sleep(0.3)
         client.socket.shutdown(1)
         assert client.is_closed(5), 'nginx takes a FIN for a goodbye'
     assert front.call('GET', f'/v1/callbacks/{guid}?wait=9000').body == b'later'
-    large = front.call('POST', '/v1/functions/echo', b'z' * 15_000_000, ASYNC).json()['id']
+    large = front.post('/v1/functions/echo', b'z' * 15_000_000)
     with front.raw() as client:
         client.send(f'GET /v1/callbacks/{large}?wait=9000 HTTP/1.1\r\nHost: n\r\n\r\n')
         client.until(b'\r\n\r\n')
