@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#define WAIT_MAX_MS  10000u
+#define WAIT_MAX_MS  30000u
 #define BODY_MAX     (1024u * 1024)
 #define BUDGET_LIMIT (64u * 1024 * 1024)
 

@@ -84,8 +84,8 @@ static void sleepers_wake_in_the_order_they_are_due(void **state)
     struct bench b;
     bench_init(&b);
     struct handler_target *t = bench_open(&b, "builtin:sleep");
-    struct bench_call late = {.query = "a=b&ms=30", .body = "late"};
-    struct bench_call early = {.query = "ms=10", .body = "early"};
+    struct bench_call late = {.query = "a=b&ms=1000", .body = "late"};
+    struct bench_call early = {.query = "ms=500", .body = "early"}; /* though started later */
     struct bench_call now = {.query = "ms=0", .body = "now"};
     uint64_t started_ns = loop_clock_ns();
     bench_start(&b, h, t, &late);
@@ -93,7 +93,7 @@ static void sleepers_wake_in_the_order_they_are_due(void **state)
     bench_start(&b, h, t, &now);
     assert_int_equal(b.done_count, 0);
     bench_wait(&b, 3);
-    assert_true(loop_clock_ns() - started_ns >= UINT64_C(28000000));
+    assert_true(loop_clock_ns() - started_ns >= UINT64_C(998000000));
     assert_true(bench_body_is(&b.done[0], "now"));
     assert_true(bench_body_is(&b.done[1], "early"));
     assert_true(bench_body_is(&b.done[2], "late"));

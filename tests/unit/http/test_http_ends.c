@@ -258,8 +258,9 @@ static void draining_server_closes_the_idle_and_serves_the_others(void **state)
     close(idle);
     close(parked);
     close(half);
-    loop_turn(f.loop, false);
-    assert_int_equal(http_server_connection_count(f.server), 0);
+    while (http_server_connection_count(f.server) > 0) {
+        front_turn(&f);
+    }
     front_close(&f);
 }
 

@@ -7,7 +7,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define TURNS_MAX 4000
+#define TURNS_MAX 64000
 
 /* Enough for what a session asks for; what has failed is not waited for. A busy machine may
  * need more of them. */
