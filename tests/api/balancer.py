@@ -19,7 +19,7 @@ defaults
     retries 2
 
 frontend api
-    bind 127.0.0.1:{port}
+    bind fd@{listener}
     default_backend nodes
 
 backend nodes
@@ -30,11 +30,6 @@ backend nodes
 
 def find_haproxy():
     return shutil.which('haproxy', path=os.environ.get('PATH', '') + ':/usr/sbin:/sbin')
-
-
-def free_port():
-    with socket.create_server(('127.0.0.1', 0)) as one:
-        return one.getsockname()[1]
 
 
 def listens(address):
@@ -48,15 +43,19 @@ def listens(address):
 
 class HaproxyBalancer:
     def __init__(self, addresses, folder):
-        self.address = ('127.0.0.1', free_port())
+        # It is given its socket: a port that only was free before may be somebody's by then.
+        listener = socket.create_server(('127.0.0.1', 0), backlog=512)
+        self.address = listener.getsockname()
         servers = '\n'.join(f'    server n{i} {host}:{port}'
                             for i, (host, port) in enumerate(addresses))
         path = os.path.join(str(folder), 'haproxy.cfg')
         with open(path, 'w', encoding='ascii') as stream:
-            stream.write(CONFIGURATION.format(port=self.address[1], servers=servers))
+            stream.write(CONFIGURATION.format(listener=listener.fileno(), servers=servers))
         self.process = subprocess.Popen([find_haproxy(), '-db', '-f', path],
                                         stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-                                        stderr=subprocess.DEVNULL)
+                                        stderr=subprocess.DEVNULL,
+                                        pass_fds=[listener.fileno()])
+        listener.close()
         until = time.monotonic() + 10
         while not listens(self.address):
             assert self.process.poll() is None and time.monotonic() < until, path

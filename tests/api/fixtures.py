@@ -6,7 +6,7 @@ import pytest
 
 import node as node_module
 from secrets_of_tests import link_settings
-from service import SIZES, Service
+from service import PATIENCE, SIZES, Service
 from upstream import Upstream
 
 
@@ -72,6 +72,7 @@ def start_cluster(start_node):
             nodes.append(start_node(functions, merged, [*extra, *arguments]))
         for node in nodes:
             wait_ready(node)
+            node.patience = PATIENCE
         return nodes
     return start
 

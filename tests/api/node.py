@@ -17,6 +17,7 @@ CONTROL = os.environ.get('CALLBACKCTL_BIN') or os.path.join(os.path.dirname(BINA
 SANITIZED = re.compile(r'AddressSanitizer|LeakSanitizer|ThreadSanitizer|runtime error:'
                        r'|Assertion .* failed')
 START_SECONDS = 20
+ASK_AGAIN = re.compile(rb'"/problems/(not-replicated|no-quorum)"')
 
 
 def clean_environment(extra=None):
@@ -43,8 +44,15 @@ def run_callbackd(*arguments, env=None, timeout=20, cwd=None):
 class Client:
     """What the tests do again and again at `self.api`: a node, or a balancer before several."""
 
+    patience = 0  # so often all in all, what a 503 says for a moment only is asked again
+
     def call(self, method, target, body=None, headers=(), timeout=20):
-        return call(self.api, method, target, body, headers, timeout)
+        answer = call(self.api, method, target, body, headers, timeout)
+        while self.patience > 0 and answer.status == 503 and ASK_AGAIN.search(answer.body):
+            self.patience -= 1
+            time.sleep(0.3)
+            answer = call(self.api, method, target, body, headers, timeout)
+        return answer
 
     def raw(self, **options):
         return Raw(self.api, **options)

@@ -7,6 +7,7 @@ for a value, the same one wherever the word stands again, in output and in comma
 """
 import collections
 import re
+import time
 
 ADDRESS = 'http://127.0.0.1:8080'
 ADMIN = 'http://127.0.0.1:9090'
@@ -15,6 +16,9 @@ Step = collections.namedtuple('Step', 'line command expected')
 
 PLACE = re.compile(r'\{([a-z_]+)\}')
 VALUE = r'[^\s"\',;/?&{}]+'
+# Only looks how far an invocation is; or was told by a 503 to ask again, as nothing was done.
+LOOKS = re.compile(r'curl (?!.*(?: -d| --data| -X|L )).*/(?:v1/invocations|status)/')
+ASK_AGAIN = re.compile(r'/problems/(?:not-replicated|no-quorum)|said 503|^503$', re.M)
 
 
 class Document:
@@ -105,3 +109,17 @@ def compare(step, printed, known):
         return 'expected:\n' + fill('\n'.join(expected), known) + '\n\nprinted:\n' + text
     known.update(found.groupdict())
     return None
+
+
+def carry_out(step, command, run, known, seconds=10):
+    """None when the document is right, else what is wrong. `run` is subprocess.run() of the
+    command. The next node hears a moment later of what the one before it has done: so who only
+    looks may look again, as people do."""
+    until = time.monotonic() + seconds
+    while True:
+        done = run(command)
+        fault = compare(step, done.stdout, known)
+        is_early = LOOKS.match(command) or ASK_AGAIN.search(done.stdout + done.stderr)
+        if fault is None or not is_early or time.monotonic() > until:
+            return fault and f'{step.line}: $ {command}\n{fault}\n{done.stderr}'
+        time.sleep(0.2)

@@ -7,7 +7,7 @@ import subprocess
 
 import pytest
 
-from executable import ADDRESS, ADMIN, Document, Step, compare, fill
+from executable import ADDRESS, ADMIN, Document, Step, carry_out, compare, fill
 from node import TREE
 
 PATHS = sorted(glob.glob(os.path.join(TREE, 'docs/dialects/*.md')))
@@ -51,14 +51,16 @@ def test_a_document_does_what_it_says(start_service, tmp_path, path):
     addresses = {ADDRESS: service.url,
                  ADMIN: 'http://%s:%d' % service.each()[0].admin}
     known = {}
+
+    def run(command):
+        return subprocess.run(['bash', '-c', command], capture_output=True, text=True,
+                              timeout=60, cwd=tmp_path, stdin=subprocess.DEVNULL)
     for step in document.steps:
         command = fill(step.command, known)
         for written, real in addresses.items():
             command = command.replace(written, real)
-        done = subprocess.run(['bash', '-c', command], capture_output=True, text=True,
-                              timeout=60, cwd=tmp_path, stdin=subprocess.DEVNULL)
-        fault = compare(step, done.stdout, known)
-        assert fault is None, f'{path}:{step.line}: $ {command}\n{fault}\n{done.stderr}'
+        fault = carry_out(step, command, run, known)
+        assert fault is None, f'{path}:{fault}'
 
 
 # --- the comparison itself can fail ---------------------------------------------------------
