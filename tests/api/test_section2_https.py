@@ -108,7 +108,10 @@ def test_who_sends_something_else_is_cut_off_and_counted(node):
                 if not said:
                     peer.shutdown(socket.SHUT_WR)
                 assert ended_within(peer, 5) < 2
-        assert handshakes(node, result) == before + 20
+        until = time.monotonic() + 5
+        while handshakes(node, result) != before + 20:
+            assert time.monotonic() < until, result
+            time.sleep(0.02)
     assert node.call('POST', '/v1/functions/echo', b'alive').body == b'alive'
 
 
@@ -139,13 +142,12 @@ def test_a_client_that_does_not_trust_us_is_counted(node):
 def test_a_slow_handshake_ends_with_the_time_for_a_head(start_node):
     """`limits.head_timeout_ms`: handshake and first byte together"""
     node = start_node(FUNCTIONS, {'limits.head_timeout_ms': 700})
-    peers = []
+    peers, begun = [], time.monotonic()
     for said in (b'', b'\x16', b'\x16\x03\x01\x02\x00\x01\x00'):
         peers.append(socket.create_connection(plain(node)))
         peers[-1].sendall(said)
     drip = socket.create_connection(plain(node))
     drip.sendall(b'\x16\x03\x01\x02\x00')
-    begun = time.monotonic()
     try:
         while time.monotonic() - begun < 4:
             drip.sendall(b'\x01')  # each byte begins no time anew

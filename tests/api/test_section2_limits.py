@@ -27,12 +27,12 @@ def test_default_wait_is_3000_ms(node):
 def test_callback_wait_ms_and_wait_max_ms(start_node):
     """`callback.wait_ms`; `callback.wait_max_ms`: the most a client may ask for"""
     node = start_node({'sleep': 'builtin:sleep'},
-                      {'callback.wait_ms': 100, 'callback.wait_max_ms': 400})
+                      {'callback.wait_ms': 100, 'callback.wait_max_ms': 1500})
     guid = node.post('sleep', path='?ms=5000')
     answer, seconds = timed(lambda: node.collect(guid))
-    assert answer.status == 202 and 0.09 <= seconds < 0.39
+    assert answer.status == 202 and 0.09 <= seconds < 1.4
     answer, seconds = timed(lambda: node.collect(guid, wait=4000))
-    assert answer.status == 202 and 0.39 <= seconds < 1.4
+    assert answer.status == 202 and 1.49 <= seconds < 3
     node.call('DELETE', f'/v1/invocations/{guid}')
 
 
@@ -40,8 +40,8 @@ def test_callback_ttl_ms(start_node):
     """`callback.ttl_ms`: how long a ready callback waits to be collected; an orphan is removed
     and counted"""
     node = start_node({'echo': 'builtin:echo'}, {'callback.ttl_ms': 300})
-    guid = node.ready_callback()
-    body = node.wait_state(guid, 'expired', seconds=3)
+    guid = node.post('echo')
+    body = node.wait_state(guid, 'expired')
     assert body['status'] == 'expired'
     answer = node.collect(guid)
     assert answer.status == 410 and answer.header('X-Callback') == 'gone'
@@ -50,8 +50,8 @@ def test_callback_ttl_ms(start_node):
 
 def test_ttl_counts_from_ready_not_from_accept(start_node):
     """how long a ready callback waits"""
-    node = start_node({'sleep': 'builtin:sleep'}, {'callback.ttl_ms': 600})
-    guid = node.post('sleep', b'late', path='?ms=900')
+    node = start_node({'sleep': 'builtin:sleep'}, {'callback.ttl_ms': 2500})
+    guid = node.post('sleep', b'late', path='?ms=3000')
     node.wait_state(guid, 'succeeded')
     assert node.collect(guid).body == b'late'
 
@@ -60,8 +60,8 @@ def test_functions_ttl_ms(start_node):
     """`functions.NAME.ttl_ms` | `callback.ttl_ms`"""
     node = start_node({'short': 'builtin:echo', 'long': 'builtin:echo'},
                       {'functions.short.ttl_ms': 200})
-    short, long = node.ready_callback('short'), node.ready_callback('long')
-    node.wait_state(short, 'expired', seconds=3)
+    short, long = node.post('short'), node.ready_callback('long')
+    node.wait_state(short, 'expired')
     assert node.collect(long).status == 200
 
 
@@ -90,12 +90,14 @@ def test_status_done(start_node, code):
 def test_status_retention_ms(start_node):
     """`status.retention_ms`: how long the status of a collected, expired or canceled
     invocation can still be asked; then 404, `X-Callback: unknown`"""
-    node = start_node({'echo': 'builtin:echo'}, {'status.retention_ms': 400})
+    node = start_node({'echo': 'builtin:echo'}, {'status.retention_ms': 2500})
     guid = node.ready_callback()
     assert node.collect(guid).status == 200
     assert node.status(guid).json()['status'] == 'collected'
-    time.sleep(1.5)
-    assert node.status(guid).status == 404
+    until = time.monotonic() + 15
+    while node.status(guid).status != 404:
+        assert time.monotonic() < until
+        time.sleep(0.05)
     answer = node.collect(guid, wait=0)
     assert answer.status == 404 and answer.header('X-Callback') == 'unknown'
 
@@ -176,7 +178,9 @@ def test_limits_connections(start_node):
     served as soon as one of them has left"""
     node = start_node({'sleep': 'builtin:sleep'}, {'limits.connections': 20})
     guid = node.post('sleep', path='?ms=60000')
-    time.sleep(0.1)
+    until = time.monotonic() + 10
+    while node.metrics()['callbackd_http_connections'] > 0:
+        assert time.monotonic() < until
     kept = [Raw(node.api) for _ in range(20)]
     for raw in kept:
         raw.send(f'GET /v1/callbacks/{guid}?wait=50000 HTTP/1.1\r\nHost: x\r\n\r\n')
@@ -191,7 +195,9 @@ def test_limits_connections(start_node):
         assert over.is_closed()
     assert node.metrics()['callbackd_http_connections_refused_total'] == 1
     kept.pop().close()
-    time.sleep(0.2)
+    until = time.monotonic() + 10
+    while node.metrics()['callbackd_http_connections'] >= 20:
+        assert time.monotonic() < until
     node.call('DELETE', f'/v1/invocations/{guid}')
     for raw in kept:
         assert raw.answer().status == 410
@@ -217,7 +223,7 @@ def test_idle_connections_make_way(start_node):
 def test_shutdown_delay_serves_existing_connections_and_refuses_new_work(start_node):
     """`shutdown.delay_ms`: after SIGTERM: not ready at once, existing connections still served
     for so long, new invocations refused (503, `draining`) at once"""
-    node = start_node({'echo': 'builtin:echo'}, {'shutdown.delay_ms': 2500})
+    node = start_node({'echo': 'builtin:echo'}, {'shutdown.delay_ms': 4000})
     guid = node.ready_callback('echo', b'kept')
     with Raw(node.api) as raw, Raw(node.admin) as admin:
         raw.send('GET /v1/invocations/x HTTP/1.1\r\nHost: x\r\n\r\n')
@@ -225,8 +231,9 @@ def test_shutdown_delay_serves_existing_connections_and_refuses_new_work(start_n
         admin.send('GET /readyz HTTP/1.1\r\nHost: x\r\n\r\n')
         assert admin.answer().status == 200
         node.process.send_signal(signal.SIGTERM)
-        time.sleep(0.3)
-        unready = call(node.admin, 'GET', '/readyz')
+        until = time.monotonic() + 3
+        while (unready := call(node.admin, 'GET', '/readyz')).status == 200:
+            assert time.monotonic() < until  # the signal is on its way
         assert unready.status == 503 and b'drain' in unready.body
         raw.send('POST /v1/functions/echo HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\n'
                  'Prefer: respond-async\r\n\r\nx')
@@ -303,11 +310,11 @@ def test_functions_queue(start_node, upstream):
 
 def test_a_slow_function_starves_no_other(node):
     """Per-function queues with fair service"""
-    slow = [node.post('sleep', path='?ms=1500') for _ in range(80)]
+    slow = [node.post('sleep', path='?ms=20000') for _ in range(80)]
     begun = time.monotonic()
     for _ in range(20):
         assert node.call('POST', '/v1/functions/echo', b'x').status == 200
-    assert time.monotonic() - begun < 1.2
+    assert time.monotonic() - begun < 10
     for guid in slow:
         node.call('DELETE', f'/v1/invocations/{guid}')
 
@@ -338,7 +345,7 @@ def test_jubes_variables(start_node):
     assert answer.status == 429
     absent = '/api/invoke/EntityAnalysisModel/Callback/' + first
     answer, seconds = timed(lambda: node.call('GET', absent))
-    assert answer.status == 404 and 0.2 <= seconds < 1.2
+    assert answer.status == 404 and 0.2 <= seconds < 2.5  # 3000 is the default
     for guid in (first, second):
         node.call('DELETE', f'/v1/invocations/{guid}')
 

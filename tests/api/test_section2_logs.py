@@ -30,7 +30,7 @@ def use(node, other, upstream):
         body = f'{BODY} {function}'.encode()
         node.call('POST', f'/v1/functions/{function}/p?{SECRETS[3]}=1', body, headers[:2])
         guid = node.post(function, body, headers[:2])
-        node.wait_state(guid, 'succeeded', 'failed')
+        node.wait_state(guid, 'succeeded', 'failed', 'expired')
         other.collect(guid)
         other.collect(guid)
         guids.append(guid)

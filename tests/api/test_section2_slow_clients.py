@@ -25,9 +25,9 @@ def wait_until(found, seconds=10):
 def slow_node(start_module_node):
     return start_module_node(
         {'echo': 'builtin:echo', 'sleep': 'builtin:sleep'},
-        {'limits.half_close_ms': 1500, 'limits.body_timeout_ms': 500,
-         'limits.write_timeout_ms': 500, 'limits.body_rate_min': '1MiB',
-         'limits.write_rate_min': '64MiB', 'limits.body_bytes': '64MiB'})
+        {'limits.half_close_ms': 2500, 'limits.body_timeout_ms': 1000,
+         'limits.write_timeout_ms': 1000, 'limits.body_rate_min': '1MiB',
+         'limits.write_rate_min': '4MiB', 'limits.body_bytes': '64MiB'})
 
 
 def test_a_client_that_ended_its_side_gets_an_answer_that_comes_soon(slow_node):
@@ -48,22 +48,22 @@ def test_work_for_a_client_that_ended_its_side_ends_in_time(slow_node):
         begun = time.monotonic()
         raw.socket.shutdown(socket.SHUT_WR)
         assert raw.rest() == b''
-        assert 1.2 < time.monotonic() - begun < 6
+        assert 2.2 < time.monotonic() - begun < 8
     wait_until(lambda: slow_node.metrics()['callbackd_running{function="sleep"}'] == 0)
 
 
 def test_a_parked_get_whose_client_left_ends_at_once(slow_node):
     """The client goes away: the callback is collectable by another; nobody waits for
     `limits.half_close_ms`"""
-    guid = slow_node.post('sleep', b'kept', path='?ms=1000')
-    before = connections(slow_node)
+    guid = slow_node.post('sleep', b'kept', path='?ms=4000')
+    wait_until(lambda: connections(slow_node) == 0)
     with slow_node.raw() as raw:
         raw.send(f'GET /v1/callbacks/{guid}?wait=20000 HTTP/1.1\r\nHost: x\r\n\r\n')
-        wait_until(lambda: connections(slow_node) == before + 1)
+        wait_until(lambda: connections(slow_node) == 1)
         begun = time.monotonic()
         raw.socket.shutdown(socket.SHUT_WR)
         assert raw.rest() == b''
-        assert time.monotonic() - begun < 0.9
+        assert time.monotonic() - begun < 2
     assert slow_node.collect(guid, wait=10000).body == b'kept'
 
 
@@ -82,22 +82,22 @@ def test_a_body_that_drips_is_refused(slow_node):
                 pass
         assert said.startswith(b'HTTP/1.1 408 ')
         assert b'limits.body_rate_min' in said
-    assert 0.4 < time.monotonic() - begun < 5
+    assert 0.9 < time.monotonic() - begun < 8
 
 
 def test_a_reader_that_takes_a_little_now_and_then_is_let_go(slow_node):
     """`limits.write_rate_min`; what it did not take is collectable again"""
     body = b'w' * (24 << 20)
     guid = slow_node.ready_callback('echo', body)
-    before = connections(slow_node)
+    wait_until(lambda: connections(slow_node) == 0)
     with Raw(slow_node.api, receive_buffer=65536) as raw:
         raw.send(f'GET /v1/callbacks/{guid} HTTP/1.1\r\nHost: x\r\n\r\n')
-        wait_until(lambda: connections(slow_node) == before + 1)
+        wait_until(lambda: connections(slow_node) == 1)
         taken, begun = 0, time.monotonic()
-        while connections(slow_node) > before and time.monotonic() - begun < 20:
-            taken += len(raw.socket.recv(65536))
+        while connections(slow_node) > 0 and time.monotonic() - begun < 20:
+            taken += len(raw.socket.recv(16384))  # far from 4 MiB a second
             time.sleep(0.02)
-        assert connections(slow_node) == before
+        assert connections(slow_node) == 0
         assert 0 < taken < len(body)
     assert slow_node.collect(guid, wait=0).body == body
 

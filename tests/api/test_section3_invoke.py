@@ -232,13 +232,13 @@ def test_an_idempotency_key_is_of_one_function(node):
 
 def test_an_idempotency_key_is_kept_as_long_as_the_invocation_is_known(start_node):
     """kept for as long as the invocation is known"""
-    node = start_node({'echo': 'builtin:echo'}, {'status.retention_ms': 300})
+    node = start_node({'echo': 'builtin:echo'}, {'status.retention_ms': 2500})
     headers = [*ASYNC, ('Idempotency-Key', '"key-4"')]
     first = node.call('POST', '/v1/functions/echo', b'x', headers).json()['id']
     assert node.collect(first).status == 200
     again = node.call('POST', '/v1/functions/echo', b'x', headers)
     assert again.json()['id'] == first, 'collected, and still known'
-    until = time.monotonic() + 5
+    until = time.monotonic() + 15
     while node.status(first).status != 404:
         assert time.monotonic() < until
         time.sleep(0.05)

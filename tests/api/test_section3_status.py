@@ -95,7 +95,9 @@ def ended(start_node, end):
     """A node, and an invocation there that has ended in that way, or is about to."""
     node = start_node({'echo': 'builtin:echo'},
                       {'callback.ttl_ms': 300 if end == 'expired' else 60000})
-    guid = node.ready_callback()
+    guid = node.post('echo')
+    if end != 'expired':  # which could be over before it is seen to be ready
+        node.wait_state(guid, 'succeeded')
     if end == 'collected':
         node.collect(guid)
     elif end == 'canceled':

@@ -113,12 +113,12 @@ def test_callback_is_200_with_the_stored_json_once_then_404_empty(jube):
 def test_callback_waits_up_to_timeout(jube):
     """`[?timeout=MS]` – waits up to `timeout` (default `jube.callback_timeout_ms`)"""
     model = OTHER[:-1] + '6'
-    answer = jube.call('POST', f'{BASE}{model}/async?ms=700', b'{"late":1}')
+    answer = jube.call('POST', f'{BASE}{model}/async?ms=3000', b'{"late":1}')
     guid = answer.json()['entityAnalysisModelInstanceEntryGuid']
     early = collect(jube, guid, timeout=100)
-    assert (early.status, early.body) == (404, b'') and 0.09 <= early.seconds < 0.6
-    late = collect(jube, guid, timeout=5000)
-    assert (late.status, late.body) == (200, b'{"late":1}') and late.seconds < 2
+    assert (early.status, early.body) == (404, b'') and 0.09 <= early.seconds < 2
+    late = collect(jube, guid, timeout=20000)
+    assert (late.status, late.body) == (200, b'{"late":1}') and late.seconds < 9
 
 
 def test_the_default_wait_is_3_seconds(jube):
@@ -300,17 +300,14 @@ def test_queue_balance_rows_after_a_minute(start_cluster):
     for _ in range(3):
         post_async(nodes[0])
     post_async(nodes[1], OTHER)
-    until = time.monotonic() + 70
-    while len(balance(nodes[0])) < 2:
-        assert time.monotonic() < until, balance(nodes[0])
-        time.sleep(0.5)
-    rows = {r['instance']: r for r in balance(nodes[0])}
+    # A node that does not answer within half a second is left out.
+    rows = {r['instance']: r for r in wait_balance(nodes[0], '', 2)}
     columns = {'id', 'createdDate', 'asynchronousInvoke', 'asynchronousCallback',
                'asynchronousCallbackTimeout', 'instance'}
     assert all(set(r) == columns for r in rows.values()), rows
     assert [rows[n]['asynchronousCallbackTimeout'] for n in ('n1', 'n2')] == [3, 1]
     of_models = {(r['instance'], r['entityAnalysisModelGuid']): r
-                 for r in balance(nodes[1], 'Model')}
+                 for r in wait_balance(nodes[1], 'Model', 4)}
     assert set(of_models) == {(n, m) for n in ('n1', 'n2') for m in (MODEL, OTHER)}
     more = {'entityAnalysisModelGuid', 'archive', 'activationWatcher'}
     assert all(set(r) == columns | more for r in of_models.values()), of_models
@@ -319,5 +316,9 @@ def test_queue_balance_rows_after_a_minute(start_cluster):
     assert orphans['n1', MODEL] == 3 and orphans['n2', OTHER] == 1
 
 
-def balance(node, kind=''):
-    return node.admin_call('GET', f'/api/EntityAnalysis{kind}AsynchronousQueueBalance').json()
+def wait_balance(node, kind, count):
+    path, until = f'/api/EntityAnalysis{kind}AsynchronousQueueBalance', time.monotonic() + 90
+    while len(rows := node.admin_call('GET', path).json()) < count:
+        assert time.monotonic() < until, rows
+        time.sleep(0.5)
+    return rows

@@ -10,6 +10,7 @@ import uuid
 import pytest
 
 from http_client import Raw
+from node import ASK_AGAIN
 from problems import assert_problem
 
 GUID = r'[0-9a-f]{8}-[0-9a-f]{4}-8[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}'
@@ -59,8 +60,8 @@ def test_headers_of_a_synchronous_answer(faas):
     assert re.fullmatch(GUID, answer.header('X-Call-Id'))
     assert before - 1e9 < int(answer.header('X-Start-Time')) < time.time_ns() + 1e9
     assert len(answer.header('X-Start-Time')) == 19
-    assert re.fullmatch(r'0\.\d{6}', answer.header('X-Duration-Seconds'))
-    assert 0.1 < float(answer.header('X-Duration-Seconds')) < 1
+    assert re.fullmatch(r'\d\.\d{6}', answer.header('X-Duration-Seconds'))
+    assert 0.1 < float(answer.header('X-Duration-Seconds')) < 5
 
 
 def test_a_synchronous_call_keeps_the_clients_call_id(faas, upstream):
@@ -270,7 +271,7 @@ def test_a_call_id_passed_on_to_another_function_is_a_chain(faas):
     got = faas.collect(guid_of(second), wait=5000)
     assert (got.body, got.header('X-Call-Id')) == (b'second', mine)
     assert faas.collect(mine, wait=5000).body == b'first'
-    assert faas.collect(mine, wait=100).status == 410
+    assert faas.collect(mine, wait=5000).status == 410
 
 
 def test_each_call_gets_its_own_id(faas):
@@ -298,12 +299,14 @@ def test_collect_by_get(faas):
 
 def test_get_of_pending_and_unknown(faas):
     """as section 3: 202 pending, 404 unknown; HEAD takes nothing"""
-    call_id = accept(faas, 'sleep', path='?ms=600').header('X-Call-Id')
+    call_id = accept(faas, 'sleep', path='?ms=2000').header('X-Call-Id')
     answer = faas.call('GET', f'/async-function/{call_id}?wait=0')
     assert (answer.status, answer.header('X-Callback')) == (202, 'pending')
     assert answer.header('Retry-After')
-    faas.wait_state(call_id, 'succeeded')
-    assert faas.call('HEAD', f'/async-function/{call_id}').status == 200
+    until = time.monotonic() + 10
+    while (head := faas.call('HEAD', f'/async-function/{call_id}')).status in (202, 503):
+        assert time.monotonic() < until, 'HEAD does not wait, but each node must hear of it'
+    assert head.status == 200
     assert faas.call('GET', f'/async-function/{call_id}').status == 200
     answer = faas.call('GET', '/async-function/8f0e0000-0000-8000-8000-000000000000')
     assert (answer.status, answer.header('X-Callback')) == (404, 'unknown')
@@ -374,9 +377,13 @@ def test_a_bad_callback_url_is_400_and_nothing_runs(faas, upstream):
 
 
 def curl(*arguments):
-    done = subprocess.run(['curl', '-sS', '-i', '--max-time', '10', *arguments],
-                          capture_output=True, text=True, timeout=20)
-    assert done.returncode == 0, done.stderr
+    for _ in range(3):  # a 503 says: ask again
+        done = subprocess.run(['curl', '-sS', '-i', '--max-time', '10', *arguments],
+                              capture_output=True, text=True, timeout=20)
+        assert done.returncode == 0, done.stderr
+        if not ASK_AGAIN.search(done.stdout.encode()):
+            break
+        time.sleep(0.3)
     return done.stdout
 
 
@@ -541,16 +548,16 @@ def test_write_timeout(start_service):
     """`write_timeout`: a client that does not read its answer is let go, and the callback is
     collectable again"""
     service = start_service({'figlet': 'builtin:echo'}, {'limits.body_bytes': '64MiB'},
-                            {'write_timeout': '1'})
+                            {'write_timeout': '2'})
     node = service.each()[0]
     body = b'w' * (24 << 20)
     guid = guid_of(node.call('POST', '/async-function/figlet', body))
     node.wait_state(guid, 'succeeded')
     deaf = node.raw(receive_buffer=4096)
     deaf.send(f'GET /async-function/{guid} HTTP/1.1\r\nHost: x\r\n\r\n')
-    time.sleep(0.2)
+    assert deaf.head()[0] == 200
     assert node.collect(guid, wait=0).status == 202, 'it is being served'
-    answer = node.collect(guid, wait=10000)
+    answer = node.collect(guid, wait=30000)
     assert answer.status == 200 and answer.body == body
     deaf.close()
 
@@ -565,7 +572,7 @@ def test_a_time_out_that_is_none_is_a_fault(variable):
 
 def test_upstream_that_cannot_be_reached(start_service):
     """502, as a gateway says it"""
-    with socket.create_server(('127.0.0.1', 0)) as one:
-        port = one.getsockname()[1]
-    service = start_service({'dead': f'http://127.0.0.1:{port}'})
-    assert_problem(service.call('POST', '/function/dead', b''), 502, 'upstream-failed')
+    with socket.socket() as one:
+        one.bind(('127.0.0.1', 0))  # and it does not listen
+        service = start_service({'dead': 'http://127.0.0.1:%d' % one.getsockname()[1]})
+        assert_problem(service.call('POST', '/function/dead', b''), 502, 'upstream-failed')

@@ -20,7 +20,7 @@ def verda(start_service, upstream):
         'whisper': upstream.url + '/whisper', 'echo': 'builtin:echo', 'sleep': 'builtin:sleep',
         'code': 'builtin:status', 'other': 'builtin:echo',
         'fire': upstream.url + '/fire', 'dead': 'http://127.0.0.1:1/',
-    }, {'functions.sleep.concurrency': 64, 'callback.wait_ms': 100})
+    }, {'functions.sleep.concurrency': 64, 'callback.wait_ms': 5000})
 
 
 def infer(verda, deployment='echo', body=b'{"a":1}', headers=(), path=''):
@@ -110,7 +110,7 @@ def test_the_function_is_called_synchronously(verda, upstream):
 def test_status_words(verda):
     """`GET /status/{deployment}` with `X-Inference-Id`: 200 `{"Id","Error":null|"text",
     "Status":"Initialized|Queue|Inference|Completed"}`"""
-    one = infer(verda, 'sleep', path='?ms=700')
+    one = infer(verda, 'sleep', path='?ms=2000')
     seen, until = set(), time.monotonic() + 10
     while 'Completed' not in seen:
         assert time.monotonic() < until

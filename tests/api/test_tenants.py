@@ -24,7 +24,8 @@ def keys(tmp_path_factory):
 
 @pytest.fixture(scope='module')
 def service(start_service, keys):
-    return start_service(FUNCTIONS, {'auth.keys_file': keys, 'jube.strict_codes': 'true'},
+    return start_service(FUNCTIONS, {'auth.keys_file': keys, 'jube.strict_codes': 'true',
+                                     'callback.redelivery_ms': 60000},
                          admin_headers=bearer('owner'))
 
 
@@ -75,7 +76,7 @@ def make(owner, state):
     elif state == 'canceled':
         assert owner.call('DELETE', f'/v1/invocations/{guid}').status == 200
     elif state == 'bound':
-        assert owner.collect(guid, 0, [('Claim-Token', TOKEN)]).body == BODY
+        assert owner.collect(guid, headers=[('Claim-Token', TOKEN)]).body == BODY
     return guid
 
 
@@ -171,7 +172,7 @@ def test_ids_that_clients_choose_are_each_tenants_own(service, header, invoke, l
 
     def get(who, chosen):
         headers = [] if '{}' in look else [('X-Inference-Id', chosen)]
-        return As(service, who).call('GET', look.format(chosen) + '?wait=20', None, headers)
+        return As(service, who).call('GET', look.format(chosen) + '?wait=5000', None, headers)
 
     assert put('owner').status == 202
     real, never = get('stranger', name), get('stranger', absent)
@@ -233,7 +234,7 @@ def test_the_time_tells_nothing(service, state):
         asker = As(node, 'stranger')
         for path in ('/v1/callbacks/{}?wait=0', '/v1/invocations/{}'):
             pairs = [(path.format(guid), path.format(ghost(guid))) for guid in guids]
-            for _ in range(4): # one time without a disturbance is enough
+            for _ in range(8): # one time without a disturbance is enough
                 real, never = mean_times(asker, pairs)
                 if max(real, never) <= FACTOR * min(real, never):
                     break
@@ -252,20 +253,24 @@ def test_the_tenant_outlives_its_home(start_cluster, keys):
     ready_too = make(owner, 'ready')
     nodes[0].kill()
     assert As(nodes[2], 'owner').collect(ready).body == BODY
+    for node in nodes:
+        node.patience = 0 # they may say 503 for as long as it is not known to be dead
     # Who does not run it itself does not know that it runs.
     until_state(As(nodes[1], 'owner'), running, 'queued', 'running')
     for node in nodes[1:]:
         for guid in (ready, ready_too, running):
             for path in ('/v1/callbacks/{}?wait=0', '/v1/invocations/{}'):
-                real = As(node, 'stranger').call('GET', path.format(guid))
-                never = As(node, 'stranger').call('GET', path.format(ghost(guid)))
-                assert shown(real, guid) == shown(never, ghost(guid))
+                # Asked before and after: what is known of the dead node may change between.
+                before, real, after = (
+                    shown(As(node, 'stranger').call('GET', path.format(one)), one)
+                    for one in (ghost(guid), guid, ghost(guid)))
+                assert real in (before, after)
     assert stranger.call('DELETE', f'/v1/invocations/{running}').status in (404, 503)
     until = time.monotonic() + SECONDS
     while As(nodes[1], 'owner').call('DELETE', f'/v1/invocations/{running}').status == 503:
         assert time.monotonic() < until # nobody has taken it over yet: ask again
         time.sleep(0.05)
-    assert As(nodes[1], 'owner').collect(running, 0).status == 410
+    assert As(nodes[1], 'owner').collect(running).status == 410
     assert As(nodes[1], 'owner').collect(ready_too).body == BODY
     for node in nodes[1:]:
         node.kill() # a drain waits for the time to live of what a dead node had
