@@ -18,11 +18,23 @@ static uint16_t voter_now(const struct cluster *c, const struct invocation *inv,
     return seats_voter(c, &inv->guid, inv_arbiter(inv, i), i);
 }
 
-/* The first seat whose voter is dead; else the second seat of one that has two. */
+/* It was this node's to inherit, and never came: who left was asked for it in an earlier term.
+ */
+static bool is_missing(const struct cluster *c, const struct invocation *inv, uint32_t i)
+{
+    return voter_now(c, inv, i) == SELF && !inv_has_seat(inv, i) && !terms_is_unsure(c, inv);
+}
+
+static bool is_vacant(const struct cluster *c, const struct invocation *inv, uint32_t i)
+{
+    return trust_is_dead(c, voter_now(c, inv, i)) || is_missing(c, inv, i);
+}
+
+/* The first seat that nobody has; else the second seat of one that has two. */
 static uint32_t seat_to_give(const struct cluster *c, const struct invocation *inv)
 {
     for (uint32_t i = 0; i < MSG_ARBITERS_MAX; i++) {
-        if (trust_is_dead(c, voter_now(c, inv, i))) {
+        if (is_vacant(c, inv, i)) {
             return i;
         }
     }
@@ -59,7 +71,7 @@ bool terms_plan(const struct cluster *c, const struct invocation *inv, struct te
         return false;
     }
     uint16_t spare = placement_spare(c, &inv->guid, all, 3);
-    if (spare == 0 && trust_is_dead(c, all[2])) {
+    if (spare == 0 && is_vacant(c, inv, seat)) {
         spare = witness; /* not this node: it may be about to do what the dead one died of */
     }
     *out = (struct terms_plan){.seat = (uint8_t)seat, .holder = spare, .witness = witness};
