@@ -313,6 +313,33 @@ static void keep_for_token(struct cluster *c, struct invocation *inv,
     claims_on_bound(c, &guid, &t->token);
 }
 
+bool arbiter_tell_bound(struct cluster *c, const struct invocation *inv, uint16_t to)
+{
+    uint32_t holder = 0;
+    for (uint32_t i = 0; i < MSG_ARBITERS_MAX && inv->extra != 0; i++) {
+        uint32_t first = extra_at(c, inv->extra)->seats[i].holders;
+        holder = first == 0 ? holder : first;
+    }
+    uint64_t until_ms = store_deadline_ms(c, inv);
+    if (holder == 0 || until_ms <= c->now_ms) {
+        return true; /* no vote of this node was taken, or none is any more */
+    }
+    uint64_t left_ms = until_ms - c->now_ms;
+    struct msg_taken_item *item = effects_scratch(&c->effects, sizeof *item);
+    if (item == NULL) {
+        return false;
+    }
+    *item = (struct msg_taken_item){
+        .guid = inv->guid,
+        .no = {.node = c->config.node_id},
+        .state = INVOCATION_COLLECTED,
+        .webhook = inv->webhook,
+        .token = place_at(c, holder)->token,
+        .redeliver_ms = (uint32_t)(left_ms < UINT32_MAX ? left_ms : UINT32_MAX)};
+    struct msg m = {.kind = MSG_TAKEN, .taken = {.count = 1, .at = item}};
+    return send_control(c, to, &m) && send_bulk(c, to, &m);
+}
+
 /* Who took it need not be told so. */
 static void forget_taker(struct cluster *c, const struct invocation *inv,
                          const struct arbiter_taken *t)

@@ -69,6 +69,10 @@ struct arbiter_taken {
 /* Ends the entry, or keeps it for its token for a while. */
 void arbiter_taken(struct cluster *c, struct invocation *inv, const struct arbiter_taken *t);
 
+/* `to` was away when a token took it, and has just been sent its CREATE, on one of the lanes.
+ */
+bool arbiter_tell_bound(struct cluster *c, const struct invocation *inv, uint16_t to);
+
 bool arbiter_holds(const struct cluster *c, const struct invocation *inv, uint16_t node,
                    uint64_t counter);
 

@@ -8,6 +8,8 @@
 #include "cluster/takeover.h"
 #include "cluster/trust.h"
 
+enum { GONE_MAX = 64 };
+
 static bool is_sound(const struct msg_entry *e)
 {
     bool sound = e->arbiter_count >= 1 && e->arbiter_count <= MSG_ARBITERS_MAX && e->seq >= 1 &&
@@ -150,8 +152,40 @@ static bool knows_how(const struct invocation *inv)
 
 void entries_end_somehow(struct cluster *c, uint16_t origin, uint64_t seq)
 {
-    const struct invocation *inv = store_find_seq(c, origin, seq);
-    entries_end(c, origin, seq, knows_how(inv) ? inv_end(inv) : INVOCATION_EXPIRED);
+    struct invocation *inv = store_find_seq(c, origin, seq);
+    if (inv != NULL && !knows_how(inv)) {
+        store_end_forgotten(c, inv); /* its home can say how */
+    } else {
+        entries_end(c, origin, seq, inv == NULL ? INVOCATION_EXPIRED : inv_end(inv));
+    }
+}
+
+/* The numbers of an origin that are not here any more and were collected, in rising order. */
+struct gone {
+    uint64_t at[GONE_MAX];
+    uint32_t count;
+};
+
+static void add_gone(struct gone *g, uint64_t seq)
+{
+    uint32_t i = g->count < GONE_MAX ? g->count++ : GONE_MAX - 1; /* more are not remembered */
+    for (; i > 0 && g->at[i - 1] > seq; i--) {
+        g->at[i] = g->at[i - 1];
+    }
+    g->at[i] = seq;
+}
+
+/* Those that ended here because their time was over, before the home could say that they had
+ * been collected: this node was cut off. */
+static void learn_collected(struct cluster *c, uint16_t origin, const struct gone *g)
+{
+    const struct tomb *found[GONE_MAX];
+    tombs_of(&c->tombs, origin, g->at, found, g->count);
+    for (uint32_t i = 0; i < g->count; i++) {
+        if (found[i] != NULL && found[i]->state == INVOCATION_EXPIRED) {
+            tombs_find(&c->tombs, &found[i]->guid)->state = INVOCATION_COLLECTED;
+        }
+    }
 }
 
 void entries_on_deleted(struct cluster *c, uint16_t from, const struct msg_deleted *m)
@@ -162,20 +196,24 @@ void entries_on_deleted(struct cluster *c, uint16_t from, const struct msg_delet
         return; /* nothing of it is here, and nobody would remember */
     }
     nodes_share(&c->nodes, origin); /* it may be forgotten with its last entry */
+    struct gone gone = {.count = 0};
     for (uint32_t i = 0; i < m->count; i++) {
         enum invocation_state end = (enum invocation_state)(m->reasons[i] & 15);
         struct invocation *inv = store_find_seq(c, origin, m->seqs[i]);
         if (inv != NULL) {
             inv->webhook = m->reasons[i] >> 4 & 3u;
+        } else if (end == INVOCATION_COLLECTED) {
+            add_gone(&gone, m->seqs[i]);
         }
         bool is_end = end < INVOCATION_STATE_COUNT && invocation_state_is_final(end);
         if (is_end) {
             entries_end(c, origin, m->seqs[i], end);
-        } else if (inv != NULL && !knows_how(inv)) {
-            store_end_forgotten(c, inv);
         } else {
             entries_end_somehow(c, origin, m->seqs[i]);
         }
+    }
+    if (gone.count > 0) {
+        learn_collected(c, origin, &gone);
     }
     nodes_drop(&c->nodes, origin);
 }

@@ -23,7 +23,8 @@ void entries_on_deleted(struct cluster *c, uint16_t from, const struct msg_delet
 /* That number has ended, `end` says how. */
 void entries_end(struct cluster *c, uint16_t origin, uint64_t seq, enum invocation_state end);
 
-/* It has, and nobody says how: as is known here, if it was to end; else it has expired. */
+/* It has, and nobody says how: as is known here, if it was to end; else that is not told here.
+ */
 void entries_end_somehow(struct cluster *c, uint16_t origin, uint64_t seq);
 
 #endif

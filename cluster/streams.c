@@ -104,7 +104,7 @@ static bool send_copy(struct cluster *c, struct member *to, const struct msg *m)
                : send_bulk(c, to->node, m);
 }
 
-static bool send_create(struct cluster *c, struct member *m, const struct invocation *inv)
+static bool send_entry(struct cluster *c, struct member *m, const struct invocation *inv)
 {
     struct msg msg = {.kind = MSG_CREATE};
     struct msg_create *create = &msg.create;
@@ -134,6 +134,12 @@ static bool send_create(struct cluster *c, struct member *m, const struct invoca
     }
     return send_bulk(c, m->node, &msg) &&
            payload_send_all(c, m->node, &inv->guid, PAYLOAD_RESULT, inv->body);
+}
+
+/* Whose token has it is told behind it: before, nothing would be there to be taken. */
+static bool send_create(struct cluster *c, struct member *m, const struct invocation *inv)
+{
+    return send_entry(c, m, inv) && (!inv->is_bound || arbiter_tell_bound(c, inv, m->node));
 }
 
 bool streams_send_accept(struct cluster *c, struct member *to, struct invocation *inv)

@@ -81,7 +81,7 @@ enum msg_lanes { ON_CONTROL = 1, ON_BULK = 2, ON_EITHER = 3 };
     X(GRANT, grant, ON_CONTROL, 19)     /* arbiter -> claimer: my vote is yours */             \
     X(DENY, deny, ON_CONTROL, 20)       /* arbiter -> claimer */                               \
     X(RELEASE, release, ON_CONTROL, 21) /* claimer -> arbiter: I did not finish */             \
-    X(TAKEN, taken, ON_CONTROL, 22)     /* claimer -> arbiters: I finished */                  \
+    X(TAKEN, taken, ON_EITHER, 22)      /* claimer -> arbiters: I finished */                  \
     X(PAYLOAD_REQ, payload_req, ON_CONTROL, 23)                                                \
     X(PAYLOAD, payload, ON_BULK, 24)  /* a piece of a body */                                  \
     X(DIGEST, digest, ON_CONTROL, 25) /* what an origin has, every second */                   \
