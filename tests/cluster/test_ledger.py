@@ -1,6 +1,10 @@
 """./test.sh ledger: nothing accepted is lost (API.md 1 and 3: a 202 is a promise). Steady load
 on three nodes while a seed chooses what fails; every 202 is followed by exactly one result,
 which may say `failed`. LEDGER_SEED repeats the faults of a run."""
+import random
+import threading
+import time
+
 import pytest
 
 import ledger
@@ -84,3 +88,50 @@ def test_ten_rounds_without_tokens(trio, executions):
     print(f'ledger: {found["broke_once"]} were being served by a node that died')
     assert found['lost'] == found['broke_once'], found
     assert found['lost'] > 0 or ends == 0, found
+
+
+def collected(nodes, guid, seconds=20):
+    """By a client with a token, that asks one node after the other until it has it."""
+    mine, until = [('Claim-Token', 'late')], time.monotonic() + seconds
+    while True:
+        for name in nodes.names:
+            answer = nodes.collect(name, guid, wait=1000, headers=mine)
+            if answer.status not in (202, 503) or time.monotonic() > until:
+                return answer
+
+
+@pytest.mark.soak
+def test_what_was_accepted_in_ten_rounds_is_collected_after_them(cluster):
+    """Each was accepted before some of the deaths, or by two nodes while the third was away; by
+    the end all three may have died, and come back as others."""
+    nodes = cluster(3, settings={'callback.ttl_ms': 300_000})
+    accepted, is_over = {}, threading.Event()
+
+    def post():
+        dice = random.Random(1)
+        while not is_over.is_set():
+            body = dice.randbytes(dice.choice((100, 5000, 30_000)))
+            try:
+                answer = nodes.call(dice.choice(nodes.names), 'POST', '/v1/functions/echo',
+                                    body, [('Prefer', 'respond-async')], timeout=5)
+            except OSError:
+                continue  # a node that is dead, or dies: nobody was told 202
+            if answer.status == 202:
+                accepted[answer.json()['id']] = body
+            time.sleep(0.01)
+
+    client = threading.Thread(target=post)
+    client.start()
+    faults = ledger.Faults(nodes, random.Random(ledger.seed_of_this_run()),
+                           ledger.SETTLE_SECONDS)
+    told = []
+    for _ in range(ROUNDS):
+        told.append(faults.kill())
+        time.sleep(ledger.SETTLE_SECONDS)  # seats are given again since it is back
+    is_over.set()
+    client.join()
+    found = [(collected(nodes, guid), body) for guid, body in accepted.items()]
+    lost = [answer for answer, body in found if (answer.status, answer.body) != (200, body)]
+    print(f'ledger: {"; ".join(told)}; collected after them: {len(found) - len(lost)} of '
+          f'{len(found)}')
+    assert lost == [] and len(found) > 30 * ROUNDS
