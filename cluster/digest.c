@@ -2,6 +2,7 @@
 
 #include "cluster/entries.h"
 #include "cluster/payload.h"
+#include "cluster/seats.h"
 #include "cluster/send.h"
 #include "cluster/store.h"
 #include "cluster/streams.h"
@@ -62,11 +63,11 @@ static bool tell(struct cluster *c, struct member *m)
     return whole;
 }
 
-static void fetch(struct cluster *c, const struct member *m, const uint64_t *seqs,
-                  uint32_t count)
+static void fetch(struct cluster *c, const struct member *m, uint16_t origin,
+                  const uint64_t *seqs, uint32_t count)
 {
     struct msg msg = {.kind = MSG_FETCH};
-    msg.seqs.origin = nodes_at(&c->nodes, m->node)->id;
+    msg.seqs.origin = nodes_at(&c->nodes, origin)->id;
     msg.seqs.seqs = seqs;
     msg.seqs.count = count;
     c->counters.fetches += count;
@@ -90,7 +91,7 @@ static void fetch_holes(struct cluster *c, struct member *m)
     m->is_synced =
         true; /* what is still missing is asked for here, and no digest need follow */
     if (count > 0) {
-        fetch(c, m, still, count);
+        fetch(c, m, m->node, still, count);
     }
 }
 
@@ -100,6 +101,26 @@ static bool lacks_body(const struct cluster *c, const struct invocation *inv)
 {
     return inv_votes_here(inv) && inv_is_ready(inv) && !inv->has_payload && !inv->is_over &&
            !payload_is_coming(c, inv);
+}
+
+bool digest_fetch_body(struct cluster *c, const struct invocation *inv)
+{
+    if (!lacks_body(c, inv) || payload_may_ask(c) == 0) {
+        return false;
+    }
+    uint64_t *seq = effects_scratch(&c->effects, sizeof *seq);
+    uint32_t first = (uint32_t)(c->now_ms / BODIES_MS); /* the next time another one */
+    for (uint32_t n = 0; n < inv->arbiter_count && seq != NULL; n++) {
+        uint32_t i = (first + n) % inv->arbiter_count;
+        uint16_t voter = seats_voter(c, &inv->guid, inv_arbiter(inv, i), i);
+        const struct member *m = members_of_node(c, voter);
+        if (members_is_alive(m)) {
+            *seq = inv->seq;
+            fetch(c, m, (uint16_t)inv->origin, seq, 1);
+            break;
+        }
+    }
+    return true;
 }
 
 void digest_want_bodies(struct cluster *c, struct member *m)
@@ -122,7 +143,7 @@ static void fetch_bodies(struct cluster *c, struct member *m)
         }
     }
     if (count > 0) {
-        fetch(c, m, seqs, count);
+        fetch(c, m, m->node, seqs, count);
     }
     bool is_step = max > 0 && count < max;
     m->bodies_at_ms =

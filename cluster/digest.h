@@ -12,6 +12,9 @@ uint64_t digest_tick(struct cluster *c);
 /* Bodies that were on their way here when the last link to it broke are asked for again. */
 void digest_want_bodies(struct cluster *c, struct member *m);
 
+/* Who votes on that entry without its body asks another voter for it. True: it lacks it. */
+bool digest_fetch_body(struct cluster *c, const struct invocation *inv);
+
 void digest_on_digest(struct cluster *c, struct member *from, const struct msg_digest *m);
 void digest_on_fetch(struct cluster *c, struct member *from, const struct msg_seqs *m);
 

@@ -1,5 +1,6 @@
 #include "cluster/terms.h"
 
+#include "cluster/digest.h"
 #include "cluster/placement.h"
 #include "cluster/seats.h"
 #include "cluster/store.h"
@@ -122,7 +123,9 @@ uint64_t terms_tick(struct cluster *c)
         bool is_ours =
             is_first_alive(c, inv) || terms_is_untold(c, inv) || terms_is_unsure(c, inv);
         bool is_needed = is_ours && (terms_begin(c, inv) || terms_plan(c, inv, &plan));
-        t->found = t->found || is_needed;
+        /* Who has got a seat of one that died keeps a copy, too. */
+        bool is_copied = terms_of(c, inv) == 0 || !digest_fetch_body(c, inv);
+        t->found = t->found || is_needed || !is_copied;
     }
     if (!walk_is_over(c, &t->walk)) {
         return c->now_ms + (c->turns_open >= OPEN_MAX ? OPEN_FULL_MS : 0);
