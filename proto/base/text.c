@@ -167,6 +167,16 @@ static size_t plain_size(struct bytes b)
     return n;
 }
 
+/* What ends a line in YAML, which reads what --check prints, though not in JSON: NEL, LS, PS.
+ * NULL: it does not. */
+static const char *line_end(struct bytes sequence)
+{
+    return bytes_is(sequence, "\xc2\x85")       ? "\\u0085"
+           : bytes_is(sequence, "\xe2\x80\xa8") ? "\\u2028"
+           : bytes_is(sequence, "\xe2\x80\xa9") ? "\\u2029"
+                                                : NULL;
+}
+
 void text_add_json(struct text *t, struct bytes b)
 {
     text_add_char(t, '"');
@@ -184,7 +194,8 @@ void text_add_json(struct text *t, struct bytes b)
         } else if (n == 1) {
             add_json_char(t, b.at[0]);
         } else {
-            text_add(t, bytes_of(b.at, n));
+            const char *escaped = line_end(bytes_of(b.at, n));
+            text_add(t, escaped == NULL ? bytes_of(b.at, n) : bytes_text(escaped));
         }
         b = bytes_of(b.at + n, b.size - n);
     }
