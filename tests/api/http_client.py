@@ -70,18 +70,6 @@ def call(address, method, target, body=None, headers=(), timeout=15):
         connection.close()
 
 
-def until_copied(ask, seconds=5):
-    """The answer of ask(), which is asked again where the copies were not confirmed in time:
-    nothing was accepted then, and on a busy machine that may be."""
-    until = time.monotonic() + seconds
-    while True:
-        answer = ask()
-        late = answer.status == 503 and b'/problems/not-replicated' in answer.body
-        if not late or time.monotonic() > until:
-            return answer
-        time.sleep(0.1)
-
-
 class Raw:
     """A connection on which every byte is the test's own."""
 

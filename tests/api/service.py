@@ -5,7 +5,6 @@ import time
 
 from balancer import open_balancer
 from fault_proxy import LINK_DELAY_MS, FaultProxy
-from http_client import until_copied
 from node import Client, Node
 from secrets_of_tests import link_settings
 
@@ -63,9 +62,6 @@ class Service(Client):
             self.seed = seen or '%s:%d' % self.nodes[0].cluster
         if self.proxy is not None:
             self.proxy.who(f'n{number + 1}', self.nodes[-1].process.pid)
-
-    def call(self, *arguments, **named):
-        return until_copied(lambda: super(Service, self).call(*arguments, **named))
 
     @property
     def url(self):
